@@ -1,0 +1,203 @@
+#include "consumers/log_reader.h"
+
+#include "core/base/clock.h"
+
+#include <stdlib.h>
+
+struct log_reader {
+    rd_kafka_t *consumer;
+    struct log_partition *partitions;
+    uint32_t n;
+};
+
+static enum status set(rd_kafka_conf_t *conf, const char *name, const char *value,
+                       struct error *err)
+{
+    char text[256];
+
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) != RD_KAFKA_CONF_OK)
+        return error_set(err, ERR_INVALID, "kafka property '%s': %s", name, text);
+    return OK;
+}
+
+static enum status configure(rd_kafka_conf_t *conf, const struct settings *settings,
+                             bool with_group, struct error *err)
+{
+    const struct kafka_properties *const sides[] = {&settings->kafka, &settings->kafka_consumer};
+
+    TRY(set(conf, "fetch.wait.max.ms", "20", err));
+    TRY(set(conf, "fetch.message.max.bytes", "4194304", err));
+    TRY(set(conf, "queued.min.messages", "100000", err));
+    TRY(set(conf, "queued.max.messages.kbytes", "32768", err));
+    TRY(set(conf, "socket.nagle.disable", "true", err));
+    TRY(set(conf, "log_level", "4", err));
+    for (int side = 0; side < 2; side++) {
+        for (uint32_t i = 0; i < sides[side]->n; i++)
+            TRY(set(conf, sides[side]->at[i].name, sides[side]->at[i].value, err));
+    }
+    TRY(set(conf, "group.id", with_group ? settings->app : "freshet-log-reader", err));
+    TRY(set(conf, "isolation.level", "read_committed", err));
+    TRY(set(conf, "enable.auto.commit", "false", err));
+    TRY(set(conf, "enable.auto.offset.store", "false", err));
+    TRY(set(conf, "enable.partition.eof", "true", err));
+    return set(conf, "auto.offset.reset", "error", err);
+}
+
+enum status log_consumer_open(const struct settings *settings, bool with_group,
+                              rd_kafka_t **out, struct error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char text[256];
+
+    if (configure(conf, settings, with_group, err) != OK) {
+        rd_kafka_conf_destroy(conf);
+        return ERR_INVALID;
+    }
+    *out = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+    if (!*out) {
+        rd_kafka_conf_destroy(conf);
+        return error_set(err, ERR_INVALID, "kafka consumer: %s", text);
+    }
+    rd_kafka_poll_set_consumer(*out);
+    return OK;
+}
+
+/* Asks until answered or the time is over: a broker that is away may come back. */
+static enum status query(rd_kafka_t *consumer, const char *topic, int32_t partition,
+                         int timeout_ms, int64_t *low, int64_t *high, struct error *err)
+{
+    int64_t deadline_ns = clock_mono_ns() + (int64_t)timeout_ms * 1000000;
+    rd_kafka_resp_err_t code;
+
+    do {
+        code = rd_kafka_query_watermark_offsets(consumer, topic, partition, low, high,
+                                                timeout_ms < 5000 ? timeout_ms : 5000);
+        if (!code)
+            return OK;
+        if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+            code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+            code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+            return error_set(err, ERR_NOT_FOUND,
+                             "topic '%s' has no partition %d; run 'freshet topics create'",
+                             topic, partition);
+    } while (clock_mono_ns() < deadline_ns);
+    return error_set(err, ERR_TIMEOUT, "topic '%s' partition %d: no answer from the broker: %s",
+                     topic, partition, rd_kafka_err2str(code));
+}
+
+enum status log_query_watermarks(const struct settings *settings, const char *topic,
+                                 int32_t partition, int timeout_ms, int64_t *out_low,
+                                 int64_t *out_high, struct error *err)
+{
+    rd_kafka_t *consumer;
+
+    TRY(log_consumer_open(settings, false, &consumer, err));
+    enum status status = query(consumer, topic, partition, timeout_ms, out_low, out_high, err);
+
+    rd_kafka_destroy(consumer);
+    return status;
+}
+
+enum status log_reader_open(const struct settings *settings, struct log_partition *partitions,
+                            uint32_t n, int timeout_ms, struct log_reader **out,
+                            struct error *err)
+{
+    struct log_reader *reader = calloc(1, sizeof(*reader));
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+    enum status status = ERR_NOMEM;
+    rd_kafka_resp_err_t code;
+
+    if (!reader)
+        goto done;
+    reader->partitions = partitions;
+    reader->n = n;
+    if ((status = log_consumer_open(settings, false, &reader->consumer, err)) != OK)
+        goto done;
+    for (uint32_t i = 0; i < n; i++) {
+        struct log_partition *p = &partitions[i];
+        int64_t low;
+
+        status = query(reader->consumer, p->topic, p->partition, timeout_ms, &low, &p->high, err);
+        if (status != OK)
+            goto done;
+        if (p->next < low)
+            p->next = low;
+        rd_kafka_topic_partition_list_add(list, p->topic, p->partition)->offset = p->next;
+    }
+    code = rd_kafka_assign(reader->consumer, list);
+    if (code) {
+        status = error_set(err, ERR_IO, "cannot read '%s': %s", partitions[0].topic,
+                           rd_kafka_err2str(code));
+        goto done;
+    }
+    *out = reader;
+    reader = NULL;
+    status = OK;
+done:
+    rd_kafka_topic_partition_list_destroy(list);
+    log_reader_close(reader);
+    return status;
+}
+
+void log_reader_close(struct log_reader *reader)
+{
+    if (!reader)
+        return;
+    if (reader->consumer) {
+        rd_kafka_consumer_close(reader->consumer);
+        rd_kafka_destroy(reader->consumer);
+    }
+    free(reader);
+}
+
+static struct log_partition *find(struct log_reader *reader, const rd_kafka_message_t *message,
+                                  uint32_t *out_index)
+{
+    const char *topic = rd_kafka_topic_name(message->rkt);
+
+    for (uint32_t i = 0; i < reader->n; i++) {
+        if (reader->partitions[i].partition == message->partition &&
+            strcmp(reader->partitions[i].topic, topic) == 0) {
+            *out_index = i;
+            return &reader->partitions[i];
+        }
+    }
+    return NULL;
+}
+
+enum status log_reader_next(struct log_reader *reader, int timeout_ms,
+                            rd_kafka_message_t **out, uint32_t *out_index, struct error *err)
+{
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(reader->consumer, timeout_ms);
+    enum status status = OK;
+
+    *out = NULL;
+    if (!message)
+        return OK;
+    struct log_partition *p = message->rkt ? find(reader, message, out_index) : NULL;
+
+    if (!message->err && p) {
+        p->next = message->offset + 1;
+        *out = message;
+        return OK;
+    }
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && p)
+        p->next = message->offset;
+    else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+             message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
+             message->err == RD_KAFKA_RESP_ERR__FATAL)
+        status = error_set(err, ERR_IO, "topic '%s' partition %d: %s",
+                           p ? p->topic : "?", p ? p->partition : -1,
+                           rd_kafka_message_errstr(message));
+    rd_kafka_message_destroy(message);
+    return status;
+}
+
+bool log_reader_reached_high(const struct log_reader *reader)
+{
+    for (uint32_t i = 0; i < reader->n; i++) {
+        if (reader->partitions[i].next < reader->partitions[i].high)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,56 @@
+/* Item vectors in a view, and the fold-in of a session: for ranking, learning and inspection.
+ */
+#ifndef FRESHET_MODELS_FACTORS_H
+#define FRESHET_MODELS_FACTORS_H
+
+#include "models/item_private.h"
+#include "models/linalg.h"
+
+enum { FOLD_IN_MAX = 8 }; /* newest items of a session; .5^8 of the weight lies beyond */
+
+struct factor_vector {
+    float at[FACTORS];
+};
+
+/*
+ * A coordinate system in which the Gramian is diagonal: u = Q y. See model_factors.c for why.
+ */
+struct factor_basis {
+    float q[FACTORS * FACTORS]; /* row f: eigenvector f of G = YᵀY, as of the last refresh */
+    float values[FACTORS];      /* α₀ times its eigenvalue, not negative */
+    float lambda;
+    float all_items; /* α₀ |I| */
+    uint64_t serial; /* of the refresh, from 1 */
+};
+
+struct factors_part {
+    struct cow_root y; /* struct factor_vector by item number: what is learnt */
+    struct cow_root u; /* the same vectors in the coordinates of basis: what is read */
+    const struct factor_basis *basis;
+};
+
+static inline const struct factors_part *factors_part_of(const struct item_view *view)
+{
+    return view->parts[MODEL_factors];
+}
+
+/**
+ * The vector x of a person who looked at n <= FOLD_IN_MAX items, in the coordinates of the
+ * basis: u[i] are the items' vectors there, weight[i] > 0 what each counts. Minimises
+ * Σ w (1 - x·u)² + α₀ Σ_all (x·u)² + λ (n + α₀|I|) |x|². n 0 gives 0.
+ */
+void factors_fold_in(const struct factor_basis *basis, uint32_t n, const float *const *u,
+                     const float *weight, float *x);
+
+/** The same by its definition, in the coordinates of y: A x = b with g (k, k) = α₀ YᵀY. */
+bool factors_fold_in_ref(const float *g, float lambda, float all_items, uint32_t k, uint32_t n,
+                         const float *const *y, const float *weight, float *x);
+
+/** The vector an item begins with: from the seed and its key alone. */
+void factors_initial(uint64_t seed, uint64_t item, float *y);
+
+/** Gradient of -ln σ(x·(a - b)) by a, negated; by b it is the opposite. Returns the g of g x.
+ */
+float factors_bpr_gain(const float *x, const float *a, const float *b);
+
+#endif

@@ -1,0 +1,541 @@
+/*
+ * Matrix factorisation: the person is solved for at each request, item vectors move in steps.
+ *
+ * The person who looked at items y_1..y_n (weights w_i) is the x that solves
+ *
+ *     A x = b,   A = α₀G + Σ w_i y_i y_iᵀ + λ(n + α₀|I|) I,   b = Σ w_i y_i,   G = YᵀY.
+ *
+ * Done as it stands, that is a Cholesky of 64 x 64: 6 to 9 µs. Two turns make it a few hundred
+ * ns:
+ *
+ *   1. With W = α₀G + λ(n + α₀|I|) I, push-through gives x = W⁻¹Yᵀ (diag(1/w) + Y W⁻¹ Yᵀ)⁻¹ 1,
+ *      a system of n <= 8 unknowns.
+ *   2. In the coordinates of G's eigenvectors, u = Q y, W is diagonal for every n at once, so
+ *      W⁻¹u costs 64 products instead of 4,096. Scores are the same in all coordinates.
+ *
+ * So two tables are kept: y, which is learnt, and u = Q y, which is read. Q and the
+ * eigenvalues are those of G at the last refresh; a refresh comes after 64 + |I|/4 changes of
+ * vectors, counted in folded records, so all processes refresh at the same record. Between
+ * refreshes a change of y_i changes u_i at once, and G a little, which waits.
+ *
+ * G is kept by two rank-1 updates per change and computed anew from Y once 10,000 changes have
+ * passed, because the error of pairs of + and - grows.
+ *
+ * Workers step on copies: per transaction the steps of an item are summed in float, rounded to
+ * half precision once, and folded with a bound on their length.
+ *
+ * Block: steps (varint), 64 half floats.
+ */
+#include "models/factors.h"
+
+#include "core/base/hash.h"
+#include "models/item_changes_private.h"
+#include "models/rank_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    GRAMIAN_CHANGES = 10000, /* then G is computed anew */
+    REFRESH_MIN = 64,        /* changes before a refresh, plus a quarter of the items */
+    NEGATIVES = 2,           /* BPR steps for one positive */
+    LEARN_ITEMS = 5,         /* newest items the person of a step is solved from */
+};
+
+/* MODELS 3.4, and the quality table of the folder's README. */
+static const float ALPHA0 = .001f, LAMBDA = .01f;
+static const float STEP = .05f, STEP_DECAY = .01f;
+static const float INITIAL_NORM = .3f;
+static const float DELTA_MAX = .1f; /* length of one folded difference */
+
+struct model_factors {
+    struct model base;
+    struct view_set *views;
+    uint64_t seed;
+    struct cow_table y, u, n_steps;
+    uint32_t n_items;
+    uint32_t changes_since_refresh, changes_since_gramian;
+    struct factor_basis *basis;
+    struct factors_part *part;
+    bool changed;
+    float gramian[FACTORS * FACTORS];
+};
+
+void factors_initial(uint64_t seed, uint64_t item, float *y)
+{
+    uint64_t state = seed ^ item;
+    float scale;
+
+    for (uint32_t f = 0; f < FACTORS; f++) { /* splitmix64 */
+        uint64_t z = state += 0x9e3779b97f4a7c15u;
+
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+        z ^= z >> 31;
+        y[f] = (float)(int32_t)(z >> 32) * 0x1p-31f;
+    }
+    scale = INITIAL_NORM / sqrtf(vec_dot(y, y, FACTORS));
+    for (uint32_t f = 0; f < FACTORS; f++)
+        y[f] *= scale;
+}
+
+/* ---- the fold-in ---- */
+
+void factors_fold_in(const struct factor_basis *basis, uint32_t n, const float *const *u,
+                     const float *weight, float *x)
+{
+    float z[FOLD_IN_MAX][FACTORS]; /* W⁻¹u_i */
+    float m[FOLD_IN_MAX][FOLD_IN_MAX];
+    float a[FOLD_IN_MAX];
+    float inverse[FACTORS];
+    float diagonal = basis->lambda * ((float)n + basis->all_items);
+
+    memset(x, 0, FACTORS * sizeof(*x));
+    for (uint32_t f = 0; f < FACTORS; f++)
+        inverse[f] = 1 / (basis->values[f] + diagonal);
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t f = 0; f < FACTORS; f++)
+            z[i][f] = inverse[f] * u[i][f];
+        for (uint32_t j = 0; j <= i; j++)
+            m[i][j] = vec_dot(z[i], u[j], FACTORS);
+        m[i][i] += 1 / weight[i];
+        a[i] = 1;
+    }
+    if (!solve_small(&m[0][0], FOLD_IN_MAX, a, n))
+        return; /* only NaN or infinity in the vectors can do that */
+    for (uint32_t i = 0; i < n; i++)
+        vec_axpy(a[i], z[i], x, FACTORS);
+}
+
+bool factors_fold_in_ref(const float *g, float lambda, float all_items, uint32_t k, uint32_t n,
+                         const float *const *y, const float *weight, float *x)
+{
+    float a[FACTORS * FACTORS];
+
+    memcpy(a, g, (size_t)k * k * sizeof(*a));
+    memset(x, 0, k * sizeof(*x));
+    for (uint32_t i = 0; i < n; i++) {
+        mat_rank1_ref(a, weight[i], y[i], k);
+        vec_axpy_ref(weight[i], y[i], x, k);
+    }
+    for (uint32_t f = 0; f < k; f++)
+        a[f * k + f] += lambda * ((float)n + all_items);
+    return solve_cholesky_ref(a, x, k);
+}
+
+float factors_bpr_gain(const float *x, const float *a, const float *b)
+{
+    return sigmoid(vec_dot(x, b, FACTORS) - vec_dot(x, a, FACTORS));
+}
+
+/* ---- open, grow, close ---- */
+
+static void factors_close(struct model *model)
+{
+    struct model_factors *self = (struct model_factors *)model;
+
+    if (!self)
+        return;
+    cow_table_deinit(&self->y);
+    cow_table_deinit(&self->u);
+    cow_table_deinit(&self->n_steps);
+    view_set_retire(self->views, self->basis);
+    view_set_retire(self->views, self->part);
+    free(self);
+}
+
+/* A basis to begin with: the coordinates of y themselves, G not yet known. */
+static struct factor_basis *first_basis(struct view_set *views)
+{
+    struct factor_basis *basis = view_set_alloc(views, sizeof(*basis));
+
+    if (!basis)
+        return NULL;
+    memset(basis, 0, sizeof(*basis));
+    for (uint32_t f = 0; f < FACTORS; f++)
+        basis->q[f * FACTORS + f] = 1;
+    basis->serial = 1;
+    basis->lambda = LAMBDA;
+    return basis;
+}
+
+static enum status factors_open(const struct item_model_config *config, struct view_set *views,
+                                struct model **out, struct error *err)
+{
+    struct model_factors *self = calloc(1, sizeof(*self));
+
+    if (!self)
+        return error_set(err, ERR_NOMEM, "factors: out of memory");
+    self->base.ops = &model_factors_ops;
+    self->views = views;
+    self->seed = config->seed;
+    self->changed = true;
+    cow_table_init(&self->y, views, sizeof(struct factor_vector));
+    cow_table_init(&self->u, views, sizeof(struct factor_vector));
+    cow_table_init(&self->n_steps, views, sizeof(uint32_t));
+    self->basis = first_basis(views);
+    if (!self->basis) {
+        factors_close(&self->base);
+        return error_set(err, ERR_NOMEM, "factors: out of memory");
+    }
+    *out = &self->base;
+    return OK;
+}
+
+static enum status set_vector(struct model_factors *self, uint32_t number, const float *y)
+{
+    struct factor_vector *to_y = cow_table_write(&self->y, number);
+    struct factor_vector *to_u = cow_table_write(&self->u, number);
+
+    if (!to_y || !to_u)
+        return ERR_NOMEM;
+    mat_rank1(self->gramian, 1, y, FACTORS);
+    memcpy(to_y->at, y, sizeof(to_y->at));
+    mat_vec(self->basis->q, y, to_u->at, FACTORS);
+    self->changes_since_refresh++;
+    self->changes_since_gramian++;
+    self->changed = true;
+    return OK;
+}
+
+/* ---- the refresh of the coordinates ---- */
+
+static void compute_gramian(struct model_factors *self)
+{
+    memset(self->gramian, 0, sizeof(self->gramian));
+    for (uint32_t i = 0; i < self->n_items; i++) {
+        const struct factor_vector *y = cow_table_get(&self->y, i);
+
+        mat_rank1(self->gramian, 1, y->at, FACTORS);
+    }
+    self->changes_since_gramian = 0;
+}
+
+static enum status refresh(struct model_factors *self)
+{
+    struct factor_basis *basis;
+
+    if (self->changes_since_gramian >= GRAMIAN_CHANGES)
+        compute_gramian(self);
+    basis = view_set_alloc(self->views, sizeof(*basis));
+    if (!basis)
+        return ERR_NOMEM;
+    ensure(sym_eigen(self->gramian, basis->q, basis->values, FACTORS));
+    for (uint32_t f = 0; f < FACTORS; f++)
+        basis->values[f] = ALPHA0 * (basis->values[f] > 0 ? basis->values[f] : 0);
+    basis->lambda = LAMBDA;
+    basis->all_items = ALPHA0 * (float)self->n_items;
+    basis->serial = self->basis->serial + 1;
+    view_set_retire(self->views, self->basis);
+    self->basis = basis;
+    for (uint32_t i = 0; i < self->n_items; i++) {
+        const struct factor_vector *y = cow_table_get(&self->y, i);
+        struct factor_vector *u = cow_table_write(&self->u, i);
+
+        if (!u)
+            return ERR_NOMEM;
+        mat_vec(basis->q, y->at, u->at, FACTORS);
+    }
+    self->changes_since_refresh = 0;
+    return OK;
+}
+
+static enum status refresh_when_due(struct model_factors *self)
+{
+    if (self->changes_since_refresh < REFRESH_MIN + self->n_items / 4)
+        return OK;
+    return refresh(self);
+}
+
+static enum status factors_grow(struct model *model, uint32_t number, uint64_t item)
+{
+    struct model_factors *self = (struct model_factors *)model;
+    float y[FACTORS];
+
+    TRY(cow_table_extend(&self->y, number + 1));
+    TRY(cow_table_extend(&self->u, number + 1));
+    TRY(cow_table_extend(&self->n_steps, number + 1));
+    self->n_items = number + 1;
+    factors_initial(self->seed, item, y);
+    TRY(set_vector(self, number, y));
+    return refresh_when_due(self);
+}
+
+/* ---- the fold ---- */
+
+static bool factors_readable(struct str block)
+{
+    struct byte_reader in = byte_reader_of(block.ptr, block.len);
+    uint64_t n_steps = bytes_get_varint(&in);
+
+    for (uint32_t f = 0; f < FACTORS; f++) {
+        if ((bytes_get_u16(&in) & 0x7c00) == 0x7c00)
+            return false; /* infinity or NaN */
+    }
+    return !in.bad && in.at == in.end && n_steps <= UINT32_MAX;
+}
+
+/* Shortens a difference to DELTA_MAX and slows it down for an item that has learnt much. */
+static float delta_scale(const float *delta, uint32_t n_steps)
+{
+    float norm = sqrtf(vec_dot(delta, delta, FACTORS));
+    float scale = 1 / sqrtf(1 + (float)n_steps / 100);
+
+    return norm > DELTA_MAX ? scale * DELTA_MAX / norm : scale;
+}
+
+static enum status factors_fold(struct model *model, struct item_fold *fold, uint32_t number,
+                                struct str block)
+{
+    struct model_factors *self = (struct model_factors *)model;
+    struct byte_reader in = byte_reader_of(block.ptr, block.len);
+    uint32_t n_steps = (uint32_t)bytes_get_varint(&in);
+    uint32_t *total = cow_table_write(&self->n_steps, number);
+    const struct factor_vector *old = cow_table_get(&self->y, number);
+    uint16_t halves[FACTORS];
+    float delta[FACTORS], y[FACTORS];
+
+    (void)fold;
+    if (!total)
+        return ERR_NOMEM;
+    for (uint32_t f = 0; f < FACTORS; f++)
+        halves[f] = bytes_get_u16(&in);
+    half_to_float(halves, delta, FACTORS);
+    memcpy(y, old->at, sizeof(y));
+    mat_rank1(self->gramian, -1, y, FACTORS);
+    vec_axpy(delta_scale(delta, *total), delta, y, FACTORS);
+    *total = *total > UINT32_MAX - n_steps ? UINT32_MAX : *total + n_steps;
+    TRY(set_vector(self, number, y));
+    return refresh_when_due(self);
+}
+
+static const void *factors_freeze(struct model *model)
+{
+    struct model_factors *self = (struct model_factors *)model;
+    struct factors_part *part;
+
+    if (!self->changed)
+        return self->part;
+    part = view_set_alloc(self->views, sizeof(*part));
+    if (!part)
+        return NULL;
+    part->y = cow_table_freeze(&self->y);
+    part->u = cow_table_freeze(&self->u);
+    part->basis = self->basis;
+    view_set_retire(self->views, self->part);
+    self->part = part;
+    self->changed = false;
+    return part;
+}
+
+/* ---- ranking ---- */
+
+static const float *vector_of(const struct factors_part *part, uint32_t number)
+{
+    const struct factor_vector *u = cow_root_get(&part->u, number);
+
+    return u->at;
+}
+
+static void prefetch_vector(const float *vector)
+{
+    for (uint32_t f = 0; f < FACTORS; f += 16)
+        __builtin_prefetch(vector + f);
+}
+
+/* Proposes nobody, x is solved for in score; but the session's vectors can be on their way. */
+static void factors_propose(const struct item_view *view, struct rank_scratch *scratch)
+{
+    const struct factors_part *part = factors_part_of(view);
+
+    for (uint32_t q = 0; q < scratch->n_session && q < FOLD_IN_MAX; q++) {
+        if (scratch->session[q] != ITEM_NONE)
+            prefetch_vector(vector_of(part, scratch->session[q]));
+    }
+}
+
+static void factors_score(const struct item_view *view, struct rank_scratch *scratch)
+{
+    const struct factors_part *part = factors_part_of(view);
+    const float *u[FOLD_IN_MAX];
+    float weight[FOLD_IN_MAX], x[FACTORS];
+    const float *rows[SHORT_MAX];
+    uint32_t n = 0;
+    float share = 1;
+
+    for (uint32_t s = 0; s < scratch->n_short; s++) {
+        rows[s] = vector_of(part, scratch->item[scratch->short_at[s]]);
+        prefetch_vector(rows[s]); /* they arrive while x is solved for */
+    }
+    for (uint32_t q = 0; q < scratch->n_session && n < FOLD_IN_MAX; q++, share *= 0.5f) {
+        if (scratch->session[q] == ITEM_NONE)
+            continue;
+        u[n] = vector_of(part, scratch->session[q]);
+        weight[n++] = share;
+    }
+    if (n == 0)
+        return;
+    factors_fold_in(part->basis, n, u, weight, x);
+    vec_dots(x, rows, scratch->n_short, scratch->short_rating[SOURCE_FACTORS]);
+}
+
+static uint64_t factors_checksum(const struct item_view *view, uint64_t seed)
+{
+    const struct factors_part *part = factors_part_of(view);
+
+    for (uint32_t i = 0; i < view->n_items; i++) {
+        seed = hash64_seeded((struct str){cow_root_get(&part->y, i), FACTORS * 4}, seed);
+        seed = hash64_seeded((struct str){cow_root_get(&part->u, i), FACTORS * 4}, seed);
+    }
+    return hash64_seeded((struct str){(const char *)part->basis, sizeof(*part->basis)}, seed);
+}
+
+/* ---- learning ---- */
+
+/*
+ * Steps are summed in the coordinates of the view's basis, where the fold-in is cheap, and
+ * turned back once per row. The basis is copied: the view may be gone by then. A transaction
+ * normally sees one view; if the basis changes in its middle, the sums are turned.
+ */
+static void use_basis(struct item_changes *changes, const struct factor_basis *basis)
+{
+    struct factor_basis *own = changes->basis;
+
+    if (own->serial == basis->serial)
+        return;
+    for (uint32_t row = 0; row < changes->n_rows; row++) {
+        float y[FACTORS];
+
+        if (changes->rows[row].n_steps == 0)
+            continue;
+        mat_t_vec(own->q, changes->steps[row], y, FACTORS);
+        mat_vec(basis->q, y, changes->steps[row], FACTORS);
+    }
+    *own = *basis;
+}
+
+/* Where the item's vector stands after the steps of this transaction. */
+static void vector_now(const struct item_changes *changes, const struct factors_part *part,
+                       uint32_t row, float *out)
+{
+    const struct change_row *item = &changes->rows[row];
+
+    if (item->number == ITEM_NONE) { /* new: it will begin there when it is folded */
+        float y[FACTORS];
+
+        factors_initial(changes->config.seed, item->item, y);
+        mat_vec(part->basis->q, y, out, FACTORS);
+    } else {
+        memcpy(out, vector_of(part, item->number), FACTORS * sizeof(*out));
+    }
+    if (item->n_steps > 0)
+        vec_axpy(1, changes->steps[row], out, FACTORS);
+}
+
+static void step(struct item_changes *changes, uint32_t row, float gain, const float *x)
+{
+    vec_axpy(gain, x, changes->steps[row], FACTORS);
+    changes->rows[row].n_steps++;
+}
+
+/* x of the person before this event; false: nothing of the session is in the view. */
+static bool person_before(const struct item_view *view, const struct factors_part *part,
+                          const struct lane_items *session, float *x)
+{
+    const float *u[FOLD_IN_MAX];
+    float weight[FOLD_IN_MAX];
+    uint32_t n = 0;
+    float share = 1;
+
+    for (uint32_t q = 0; q < session->n_before && n < LEARN_ITEMS; q++, share *= 0.5f) {
+        uint32_t number = item_dict_find(&view->numbers, session->before_items[q].item);
+
+        if (number == ITEM_NONE)
+            continue;
+        u[n] = vector_of(part, number);
+        weight[n++] = share;
+    }
+    if (n == 0)
+        return false;
+    factors_fold_in(part->basis, n, u, weight, x);
+    return true;
+}
+
+static uint64_t next_random(struct item_changes *changes, uint64_t item)
+{
+    uint64_t z = (changes->random ^ item) + 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return changes->random = z ^ z >> 31;
+}
+
+/* Items this transaction has touched stand for "something else one could have looked at". */
+static void step_against_pool(struct item_changes *changes, const struct factors_part *part,
+                              const struct lesson *lesson, const float *x, const float *target)
+{
+    uint32_t n_pool = changes->n_pool < NEGATIVES_POOL ? changes->n_pool : NEGATIVES_POOL;
+    uint64_t random = next_random(changes, lesson->item);
+
+    for (int k = 0; k < NEGATIVES && n_pool > 0; k++, random >>= 16) {
+        uint32_t other = changes->pool[(random & 0xffff) * n_pool >> 16];
+        float vector[FACTORS], gain;
+
+        if (other == lesson->row)
+            continue;
+        vector_now(changes, part, other, vector);
+        gain = STEP * factors_bpr_gain(x, target, vector);
+        step(changes, lesson->row, gain, x);
+        step(changes, other, -gain, x);
+    }
+    changes->pool[changes->n_pool++ % NEGATIVES_POOL] = lesson->row;
+}
+
+static void factors_collect(struct item_changes *changes, const struct item_view *view,
+                            const struct lesson *lesson)
+{
+    const struct factors_part *part = factors_part_of(view);
+    float x[FACTORS], target[FACTORS], miss;
+
+    if (!(lesson->strength > 0) || !lesson->session)
+        return;
+    use_basis(changes, part->basis);
+    if (!person_before(view, part, lesson->session, x))
+        return;
+    vector_now(changes, part, lesson->row, target);
+    miss = 1 - vec_dot(x, target, FACTORS);
+    step(changes, lesson->row, STEP * miss, x);
+    vec_axpy(-STEP * STEP_DECAY, target, changes->steps[lesson->row], FACTORS);
+    step_against_pool(changes, part, lesson, x, target);
+}
+
+static void factors_emit(struct item_changes *changes, uint32_t row, struct byte_writer *out)
+{
+    const struct factor_basis *basis = changes->basis;
+    float delta[FACTORS];
+    uint16_t halves[FACTORS];
+
+    if (changes->rows[row].n_steps == 0 || changes->sorted_at > 0)
+        return;
+    mat_t_vec(basis->q, changes->steps[row], delta, FACTORS);
+    half_from_float(delta, halves, FACTORS);
+    bytes_put_varint(out, changes->rows[row].n_steps);
+    for (uint32_t f = 0; f < FACTORS; f++)
+        bytes_put_u16(out, halves[f]);
+}
+
+const struct model_ops model_factors_ops = {
+    .name = "factors",
+    .block = 3,
+    .open = factors_open,
+    .close = factors_close,
+    .grow = factors_grow,
+    .readable = factors_readable,
+    .fold = factors_fold,
+    .freeze = factors_freeze,
+    .propose = factors_propose,
+    .score = factors_score,
+    .checksum = factors_checksum,
+    .collect = factors_collect,
+    .emit = factors_emit,
+};

@@ -1,0 +1,290 @@
+/*
+ * From a session to a list.
+ *
+ *   propose   every model adds candidates with ratings: rows of the 5 newest items, the
+ *             session itself, popular items; items that may not be shown never get in
+ *   blend     Σ weight · rating / best rating + Σ weight · √(…) + what is known of the session
+ *   shorten   the best SHORT_WANTED by that sum (or as many as the list needs)
+ *   score     models rate the short list: factors, 64 products each
+ *   sort      by (sum, newer last event, lower number), the first k are the list
+ *
+ * Nothing is cleared per request but a stamp. The weights are fixed for now and were chosen on
+ * training data only (models/README.md has the table).
+ */
+#include "models/linalg.h"
+#include "models/popularity.h"
+#include "models/rank_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    SHORT_WANTED = 80,
+    BINS = 256,
+};
+
+const struct blend_weights blend_defaults = {
+    .source =
+        {
+            [SOURCE_COVISITATION] = {1.0f, 0.5f},
+            [SOURCE_RULES] = {0.5f, 0.2f},
+            [SOURCE_POPULARITY] = {0.05f, 0.0f},
+            [SOURCE_FACTORS] = {0.3f, 0.0f},
+        },
+    .current = 0.3f,
+    .earlier = 0.0f,
+    .age = 0.4f,
+};
+
+static const enum reason reasons[N_SOURCES] = {
+    [SOURCE_COVISITATION] = REASON_COVISITATION,
+    [SOURCE_RULES] = REASON_COVISITATION,
+    [SOURCE_POPULARITY] = REASON_POPULAR,
+    [SOURCE_FACTORS] = REASON_FACTORS,
+};
+
+enum status rank_scratch_open(struct rank_scratch **out, struct error *err)
+{
+    struct rank_scratch *scratch = calloc(1, sizeof(*scratch));
+
+    if (!scratch)
+        return error_set(err, ERR_NOMEM, "ranking: out of memory");
+    scratch->weights = blend_defaults;
+    *out = scratch;
+    return OK;
+}
+
+void rank_scratch_close(struct rank_scratch *scratch)
+{
+    free(scratch);
+}
+
+/* ---- propose ---- */
+
+static void next_stamp(struct rank_scratch *scratch)
+{
+    if (++scratch->stamp == 0) {
+        memset(scratch->slots, 0, sizeof(scratch->slots));
+        scratch->stamp = 1;
+    }
+    scratch->n = scratch->n_met = 0;
+}
+
+static void read_session(const struct item_view *view, struct rank_scratch *scratch,
+                         const struct rank_request *request)
+{
+    uint32_t n = 0;
+
+    for (uint32_t q = 0; q < request->n_items; q++)
+        item_dict_prefetch(&view->numbers, request->items[q].item);
+    if (request->page_item != 0) {
+        scratch->session[n] = item_dict_find(&view->numbers, request->page_item);
+        scratch->session_items[n++] = NULL;
+    }
+    for (uint32_t q = 0; q < request->n_items && n < REQUEST_ITEMS_MAX; q++) {
+        if (request->items[q].item == request->page_item)
+            continue;
+        scratch->session[n] = item_dict_find(&view->numbers, request->items[q].item);
+        scratch->session_items[n++] = &request->items[q];
+    }
+    scratch->n_session = n;
+}
+
+static void propose(const struct item_view *view, struct rank_scratch *scratch)
+{
+    for (uint32_t q = 0; q < scratch->n_session; q++) {
+        uint32_t c;
+
+        if (scratch->session[q] == ITEM_NONE)
+            continue;
+        c = rank_candidate(view, scratch, scratch->session[q]);
+        if (c < CANDIDATES_MAX && scratch->place[c] == 0)
+            scratch->place[c] = (uint8_t)(q + 1);
+    }
+    for (int m = N_MODELS - 1; m >= 0; m--) /* popularity last: it fills up */
+        model_table[m]->propose(view, scratch);
+}
+
+/* ---- blend ---- */
+
+static float weigh(const struct source_weight *weight, float share)
+{
+    return weight->linear * share + weight->root * sqrtf(share);
+}
+
+static float session_weight(const struct blend_weights *weights, uint8_t place)
+{
+    if (place == 0)
+        return 0;
+    return (place == 1 ? weights->current : weights->earlier) + weights->age / (float)place;
+}
+
+static void blend(struct rank_scratch *scratch)
+{
+    uint32_t n = scratch->n;
+
+    for (uint32_t c = 0; c < n; c++)
+        scratch->sum[c] = session_weight(&scratch->weights, scratch->place[c]);
+    for (int s = 0; s < N_PROPOSED; s++) {
+        const struct source_weight *weight = &scratch->weights.source[s];
+        float max = vec_max(scratch->rating[s], n);
+
+        if (max > 0)
+            vec_blend(scratch->rating[s], 1 / max, weight->linear, weight->root, scratch->sum,
+                      n);
+    }
+}
+
+/* ---- shorten ---- */
+
+/* 16 bins an octave, the best sum in bin 255: good to 4 % without sorting. */
+static uint32_t bin_of(float sum, uint32_t best_bits)
+{
+    uint32_t bits, below;
+
+    if (!(sum > 0))
+        return 0;
+    memcpy(&bits, &sum, sizeof(bits));
+    below = (best_bits >> 19) - (bits >> 19);
+    return below < BINS ? BINS - 1 - below : 0;
+}
+
+/* Candidates of the bins above the threshold all go in, of the threshold's bin the first. */
+static void shorten(struct rank_scratch *scratch)
+{
+    uint16_t bins[BINS] = {0};
+    uint8_t bin[CANDIDATES_MAX];
+    uint32_t wanted = scratch->k > SHORT_WANTED ? scratch->k : SHORT_WANTED;
+    uint32_t threshold = BINS, above = 0, room, best_bits;
+    float best = vec_max(scratch->sum, scratch->n);
+
+    memcpy(&best_bits, &best, sizeof(best_bits));
+    for (uint32_t c = 0; c < scratch->n; c++) {
+        bin[c] = (uint8_t)bin_of(scratch->sum[c], best_bits);
+        bins[bin[c]]++;
+    }
+    while (threshold > 0 && above + bins[threshold - 1] <= wanted)
+        above += bins[--threshold];
+    room = wanted - above; /* for those in the bin below the threshold */
+
+    scratch->n_short = 0;
+    for (uint32_t c = 0; c < scratch->n; c++) {
+        bool in = bin[c] >= threshold;
+
+        if (!in && bin[c] + 1u == threshold && room > 0) {
+            in = true;
+            room--;
+        }
+        if (in)
+            scratch->short_at[scratch->n_short++] = (uint16_t)c;
+    }
+}
+
+/* ---- score and sort ---- */
+
+static void score(const struct item_view *view, struct rank_scratch *scratch)
+{
+    uint32_t n = scratch->n_short;
+
+    for (uint32_t i = 0; i < n; i++)
+        scratch->short_last_ms[i] =
+            popularity_of(view, scratch->item[scratch->short_at[i]])->last_ms;
+    for (int s = N_PROPOSED; s < N_SOURCES; s++)
+        memset(scratch->short_rating[s], 0, n * sizeof(float));
+    for (int m = 0; m < N_MODELS; m++) {
+        if (model_table[m]->score)
+            model_table[m]->score(view, scratch);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        scratch->short_sum[i] = scratch->sum[scratch->short_at[i]];
+    for (int s = N_PROPOSED; s < N_SOURCES; s++) {
+        const struct source_weight *weight = &scratch->weights.source[s];
+        float max = vec_max(scratch->short_rating[s], n);
+
+        if (max > 0)
+            vec_blend(scratch->short_rating[s], 1 / max, weight->linear, weight->root,
+                      scratch->short_sum, n);
+    }
+}
+
+/* The rule for equal sums: the more recent last event, then the lower number. */
+static bool wins_tie(const struct rank_scratch *scratch, uint32_t a, uint32_t b)
+{
+    if (scratch->short_last_ms[a] != scratch->short_last_ms[b])
+        return scratch->short_last_ms[a] > scratch->short_last_ms[b];
+    return scratch->item[scratch->short_at[a]] < scratch->item[scratch->short_at[b]];
+}
+
+/* The source that gave the item most of its sum. */
+static enum reason reason_of(const struct rank_scratch *scratch, uint32_t i)
+{
+    uint32_t c = scratch->short_at[i];
+    enum reason reason = REASON_POPULAR;
+    float most = 0, part;
+
+    for (int s = 0; s < N_SOURCES; s++) {
+        part = weigh(&scratch->weights.source[s],
+                     s < N_PROPOSED ? scratch->rating[s][c] : scratch->short_rating[s][i]);
+        if (part > most) {
+            most = part;
+            reason = reasons[s];
+        }
+    }
+    return session_weight(&scratch->weights, scratch->place[c]) > most ? REASON_RECENT : reason;
+}
+
+/* Insertion into the k best so far: most of the short list falls at the first compare. */
+static void sort(const struct rank_scratch *scratch, uint32_t k, struct ranking *ranking)
+{
+    float best_sum[RANKING_K_MAX];
+    uint16_t best[RANKING_K_MAX];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < scratch->n_short; i++) {
+        float sum = scratch->short_sum[i];
+        uint32_t at = n;
+
+        if (n == k && sum < best_sum[n - 1])
+            continue;
+        while (at > 0 && (sum > best_sum[at - 1] ||
+                          (sum == best_sum[at - 1] && wins_tie(scratch, i, best[at - 1])))) {
+            at--;
+            if (at + 1 < k) {
+                best_sum[at + 1] = best_sum[at];
+                best[at + 1] = best[at];
+            }
+        }
+        if (at == k)
+            continue;
+        best_sum[at] = sum;
+        best[at] = (uint16_t)i;
+        n += n < k;
+    }
+    ranking->n = n;
+    for (uint32_t r = 0; r < n; r++)
+        ranking->at[r] = (struct ranked_item){
+            .item = scratch->item[scratch->short_at[best[r]]],
+            .score = scratch->short_sum[best[r]],
+            .reason = (uint8_t)reason_of(scratch, best[r]),
+        };
+}
+
+void rank_lists(const struct item_view *view, struct rank_scratch *scratch, uint32_t n,
+                const struct rank_request *requests, uint32_t k, struct ranking *rankings)
+{
+    if (k > RANKING_K_MAX)
+        k = RANKING_K_MAX;
+    scratch->k = k;
+    for (uint32_t r = 0; r < n; r++) {
+        rankings[r].n = 0;
+        if (view->n_items == 0 || k == 0)
+            continue;
+        next_stamp(scratch);
+        read_session(view, scratch, &requests[r]);
+        propose(view, scratch);
+        blend(scratch);
+        shorten(scratch);
+        score(view, scratch);
+        sort(scratch, k, &rankings[r]);
+    }
+}

@@ -1,0 +1,603 @@
+/*
+ * Source text to a tree of nodes.
+ *
+ *   text {{ value | filter }} text {% tag … %} text …
+ *
+ * A block reads nodes until a tag that it does not know itself comes (`else`, `endif`, …) and
+ * leaves the verdict to the caller, who knows what may end it. Included templates are read in
+ * place, with the same names and the same place in the markup.
+ */
+#include "producers/template_private.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A tree takes up to about 40 bytes per byte of source ({{a}} is a node, a pipeline, a path). */
+enum { TEMPLATE_ARENA_MAX = 16 * 1024 * 1024 };
+
+/* The tag that ended a block; name.len 0: the text ended. */
+struct end_tag {
+    struct str name;
+    struct tag_reader reader;
+    uint32_t line;
+};
+
+static enum status parse_block(struct compiler *c, struct node **out, struct end_tag *end);
+
+static void count_lines(struct compiler *c)
+{
+    for (; c->counted_to < c->at; c->counted_to++)
+        c->line += *c->counted_to == '\n';
+}
+
+enum status compile_error(struct compiler *c, const char *format, ...)
+{
+    char text[ERROR_TEXT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return error_set(c->err, ERR_INVALID, "%s:%u: %s", c->file, c->line, text);
+}
+
+void *compile_alloc(struct compiler *c, size_t size)
+{
+    void *memory = arena_zalloc(&c->template->arena, size);
+
+    if (!memory)
+        error_set(c->err, ERR_NOMEM, "%s: the template takes too much memory", c->file);
+    return memory;
+}
+
+static enum status new_slot(struct compiler *c, struct str name, uint8_t *out)
+{
+    struct template *t = c->template;
+
+    if (t->n_slots == TEMPLATE_NAMES_MAX)
+        return compile_error(c, "more than %d variables", TEMPLATE_NAMES_MAX);
+    t->slot_name[t->n_slots] = name.len ? arena_copy(&t->arena, name) : name;
+    if (name.len && !t->slot_name[t->n_slots].ptr)
+        return error_set(c->err, ERR_NOMEM, "%s: out of memory", c->file);
+    *out = t->n_slots++;
+    return OK;
+}
+
+enum status compile_slot(struct compiler *c, struct str name, uint8_t *out)
+{
+    for (uint8_t i = 0; i < c->template->n_slots; i++) {
+        if (c->template->slot_name[i].len && str_equal(c->template->slot_name[i], name)) {
+            *out = i;
+            return OK;
+        }
+    }
+    return new_slot(c, name, out);
+}
+
+static struct node *new_node(struct compiler *c, enum node_kind kind)
+{
+    struct node *node = compile_alloc(c, sizeof(*node));
+
+    if (node) {
+        node->kind = (uint8_t)kind;
+        node->line = c->line;
+        node->file = c->file;
+    }
+    return node;
+}
+
+/* ---- tags and literal text ---- */
+
+/* From after "{{" or "{%" to its end; quoted closers do not count. Moves past the closer. */
+static enum status read_tag(struct compiler *c, char closer, struct tag_reader *out)
+{
+    const char *p = c->at;
+    char quote = '\0';
+
+    for (; p + 1 < c->end; p++) {
+        if (quote)
+            quote = *p == quote ? '\0' : quote;
+        else if (*p == '"' || *p == '\'')
+            quote = *p;
+        else if (*p == closer && p[1] == '}')
+            break;
+    }
+    if (p + 1 >= c->end)
+        return compile_error(c, "a tag lacks its closing '%c}'", closer);
+    *out = (struct tag_reader){c, c->at, p};
+    if (out->at < out->end && *out->at == '-')
+        out->at++;
+    c->trim = out->end > out->at && out->end[-1] == '-';
+    out->end -= c->trim;
+    c->at = p + 2;
+    return OK;
+}
+
+/* The next "{{" or "{%" from at, or the end. */
+static const char *find_tag(const char *at, const char *end)
+{
+    for (; at + 1 < end; at++) {
+        if (*at == '{' && (at[1] == '{' || at[1] == '%'))
+            return at;
+    }
+    return end;
+}
+
+static struct str trimmed(struct str text, bool left, bool right)
+{
+    while (left && text.len && isspace((unsigned char)*text.ptr)) {
+        text.ptr++;
+        text.len--;
+    }
+    while (right && text.len && isspace((unsigned char)text.ptr[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+static enum status add_text(struct compiler *c, struct str text, struct node ***tail)
+{
+    struct node *node;
+
+    if (!text.len)
+        return OK;
+    node = new_node(c, NODE_TEXT);
+    if (!node)
+        return ERR_NOMEM;
+    node->text = arena_copy(&c->template->arena, text);
+    if (!node->text.ptr)
+        return error_set(c->err, ERR_NOMEM, "%s: out of memory", c->file);
+    place_advance(&c->place, c->target, text);
+    c->template->literal_bytes += text.len;
+    **tail = node;
+    *tail = &node->next;
+    return OK;
+}
+
+/* Text up to the next tag, white space taken away as the tags around it say. */
+static enum status parse_text_run(struct compiler *c, struct node ***tail)
+{
+    const char *tag = find_tag(c->at, c->end);
+    struct str text = {c->at, (uint32_t)(tag - c->at)};
+    bool trim_right = tag + 2 < c->end && tag[2] == '-';
+
+    text = trimmed(text, c->trim, trim_right);
+    c->trim = false;
+    c->at = tag;
+    TRY(add_text(c, text, tail));
+    count_lines(c);
+    return OK;
+}
+
+/* Moves c->at to just after {% endNAME %}; *out is the text before it. */
+static enum status skip_to_end(struct compiler *c, const char *end_name, struct str *out)
+{
+    const char *begin = c->at;
+    struct tag_reader reader;
+
+    for (;;) {
+        const char *tag = find_tag(c->at, c->end);
+
+        if (tag == c->end)
+            return compile_error(c, "'%s' is missing", end_name);
+        c->at = tag + 2;
+        if (tag[1] != '%')
+            continue;
+        struct tag_reader peek = {c, c->at + (c->at < c->end && *c->at == '-'), c->end};
+
+        if (!tag_take_word(&peek, end_name))
+            continue;
+        *out = trimmed((struct str){begin, (uint32_t)(tag - begin)}, c->trim,
+                       c->at < c->end && *c->at == '-');
+        return read_tag(c, '%', &reader);
+    }
+}
+
+/* ---- nodes ---- */
+
+static enum status parse_output(struct compiler *c, struct tag_reader *reader, struct node **out)
+{
+    struct node *node = *out = new_node(c, NODE_OUTPUT);
+    enum escape escape = ESCAPE_PLAIN;
+    const char *why;
+
+    if (!node)
+        return ERR_NOMEM;
+    if (!place_value(&c->place, c->target, &escape, &why))
+        return compile_error(c, "%s", why);
+    node->escape = (uint8_t)escape;
+    return parse_pipeline(reader, &node->pipeline);
+}
+
+static enum status parse_assign(struct compiler *c, struct tag_reader *reader, struct node **out)
+{
+    struct node *node = *out = new_node(c, NODE_ASSIGN);
+    struct str name = tag_identifier(reader);
+
+    if (!node)
+        return ERR_NOMEM;
+    if (!name.len || !tag_take(reader, "="))
+        return compile_error(c, "write {%% assign name = value %%}");
+    TRY(compile_slot(c, name, &node->slot));
+    return parse_pipeline(reader, &node->pipeline);
+}
+
+static enum status want_end(struct compiler *c, struct end_tag *end, const char *name,
+                            uint32_t opened_line)
+{
+    if (str_equal(end->name, str_of(name)))
+        return tag_finish(&end->reader);
+    if (!end->name.len)
+        return compile_error(c, "'%s' is missing for the tag of line %u", name, opened_line);
+    return compile_error(c, "'%s' was expected, not '%.*s'", name, STR_ARG(end->name));
+}
+
+static enum status parse_capture(struct compiler *c, struct tag_reader *reader,
+                                 struct node **out)
+{
+    struct node *node = *out = new_node(c, NODE_CAPTURE);
+    struct str name = tag_identifier(reader);
+    const struct place outside = c->place;
+    const enum template_target target = c->target;
+    struct end_tag end;
+    struct place fresh;
+
+    if (!node)
+        return ERR_NOMEM;
+    if (!name.len)
+        return compile_error(c, "write {%% capture name %%}");
+    TRY(tag_finish(reader));
+    TRY(compile_slot(c, name, &node->slot));
+    /* in a link or JSON a captured text is a text like any other, escaped where it is used */
+    if (target == TARGET_URL || target == TARGET_JSON)
+        c->target = TARGET_PLAIN;
+    node->escape = c->target == target;
+    place_init(&c->place, c->target);
+    fresh = c->place;
+    TRY(parse_block(c, &node->body, &end));
+    TRY(want_end(c, &end, "endcapture", node->line));
+    if (memcmp(&fresh, &c->place, sizeof(fresh)) != 0)
+        return compile_error(c, "a captured text must close the tags it opens");
+    c->place = outside;
+    c->target = target;
+    return OK;
+}
+
+/* All branches start at the same place and must end at one. */
+static enum status branch_ended(struct compiler *c, struct place *end_place, bool first)
+{
+    if (first)
+        *end_place = c->place;
+    else if (memcmp(end_place, &c->place, sizeof(*end_place)) != 0)
+        return compile_error(c, "the branches end at different places of the markup");
+    return OK;
+}
+
+static enum status new_branch(struct compiler *c, struct branch ***tail, struct branch **out)
+{
+    *out = compile_alloc(c, sizeof(**out));
+    if (!*out)
+        return ERR_NOMEM;
+    **tail = *out;
+    *tail = &(*out)->next;
+    return OK;
+}
+
+static enum status parse_if(struct compiler *c, struct tag_reader *reader, bool unless,
+                            struct node **out)
+{
+    struct node *node = *out = new_node(c, NODE_IF);
+    const struct place start = c->place;
+    struct place end_place;
+    struct end_tag end = {.reader = *reader};
+    bool otherwise = false;
+
+    if (!node)
+        return ERR_NOMEM;
+    for (struct branch **tail = &node->branches, *branch;;) {
+        TRY(new_branch(c, &tail, &branch));
+        branch->negate = unless && tail == &node->branches->next;
+        if (!otherwise)
+            TRY(parse_condition(&end.reader, &branch->condition));
+        TRY(tag_finish(&end.reader));
+        c->place = start;
+        TRY(parse_block(c, &branch->body, &end));
+        TRY(branch_ended(c, &end_place, branch == node->branches));
+        if (otherwise || !(str_equal(end.name, str_of("elsif")) ||
+                           str_equal(end.name, str_of("else"))))
+            break;
+        otherwise = str_equal(end.name, str_of("else"));
+    }
+    if (!otherwise) { /* nothing is rendered if no condition holds */
+        c->place = start;
+        TRY(branch_ended(c, &end_place, false));
+    }
+    return want_end(c, &end, unless ? "endunless" : "endif", node->line);
+}
+
+static enum status parse_when(struct compiler *c, struct tag_reader *reader,
+                              struct branch *branch)
+{
+    enum { WHEN_VALUES_MAX = 32 };
+
+    branch->values = compile_alloc(c, WHEN_VALUES_MAX * sizeof(branch->values[0]));
+    if (!branch->values)
+        return ERR_NOMEM;
+    do {
+        if (branch->n_values == WHEN_VALUES_MAX)
+            return compile_error(c, "more than %d values", WHEN_VALUES_MAX);
+        TRY(parse_value(reader, &branch->values[branch->n_values]));
+        branch->n_values++;
+    } while (tag_take(reader, ",") || tag_take_word(reader, "or"));
+    return OK;
+}
+
+static enum status parse_case(struct compiler *c, struct tag_reader *reader, struct node **out)
+{
+    struct node *node = *out = new_node(c, NODE_CASE);
+    struct node *before = NULL;
+    const struct place start = c->place;
+    struct place end_place = start;
+    struct end_tag end;
+    bool otherwise = false;
+
+    if (!node)
+        return ERR_NOMEM;
+    TRY(parse_pipeline(reader, &node->pipeline));
+    TRY(parse_block(c, &before, &end)); /* white space before the first `when` */
+    c->place = start;
+    for (struct branch **tail = &node->branches, *branch; !otherwise;) {
+        otherwise = str_equal(end.name, str_of("else"));
+        if (!otherwise && !str_equal(end.name, str_of("when")))
+            break;
+        TRY(new_branch(c, &tail, &branch));
+        if (!otherwise)
+            TRY(parse_when(c, &end.reader, branch));
+        TRY(tag_finish(&end.reader));
+        c->place = start;
+        TRY(parse_block(c, &branch->body, &end));
+        TRY(branch_ended(c, &end_place, false)); /* several may be rendered: all end at start */
+    }
+    return want_end(c, &end, "endcase", node->line);
+}
+
+static enum status parse_for_header(struct compiler *c, struct tag_reader *reader,
+                                    struct node *node, struct str *variable)
+{
+    *variable = tag_identifier(reader);
+    if (!variable->len || !tag_take_word(reader, "in"))
+        return compile_error(c, "write {%% for name in list %%}");
+    TRY(parse_value(reader, &node->collection));
+    while (!tag_at_end(reader)) {
+        tag_take(reader, ",");
+        if (tag_take_word(reader, "reversed"))
+            node->reversed = true;
+        else if (tag_take_word(reader, "limit") && tag_take(reader, ":"))
+            TRY(parse_value(reader, &node->limit));
+        else if (tag_take_word(reader, "offset") && tag_take(reader, ":"))
+            TRY(parse_value(reader, &node->offset));
+        else
+            return tag_finish(reader);
+    }
+    return OK;
+}
+
+static enum status parse_for(struct compiler *c, struct tag_reader *reader, struct node **out)
+{
+    struct node *node = *out = new_node(c, NODE_FOR);
+    const struct place start = c->place;
+    struct loop_scope *scope = &c->loops[c->n_loops];
+    struct end_tag end;
+
+    if (!node)
+        return ERR_NOMEM;
+    if (c->n_loops == TEMPLATE_DEPTH_MAX)
+        return compile_error(c, "loops are nested too deeply");
+    TRY(parse_for_header(c, reader, node, &scope->variable));
+    TRY(new_slot(c, (struct str){"", 0}, &scope->slot));
+    node->slot = scope->slot;
+    c->n_loops++;
+    TRY(parse_block(c, &node->body, &end));
+    c->n_loops--;
+    for (int turn = 0; turn < 2; turn++) { /* the loop's body, then its `else` */
+        if (memcmp(&start, &c->place, sizeof(start)) != 0)
+            return compile_error(c, "a loop must end where it began in the markup");
+        if (turn == 0 && str_equal(end.name, str_of("else"))) {
+            TRY(tag_finish(&end.reader));
+            TRY(parse_block(c, &node->otherwise, &end));
+        }
+    }
+    return want_end(c, &end, "endfor", node->line);
+}
+
+static enum status parse_jump(struct compiler *c, struct tag_reader *reader,
+                              enum node_kind kind, struct node **out)
+{
+    *out = new_node(c, kind);
+    if (!*out)
+        return ERR_NOMEM;
+    if (c->n_loops == 0)
+        return compile_error(c, "break and continue belong into a loop");
+    return tag_finish(reader);
+}
+
+/* The included text is read in place; its nodes are appended like ours. */
+static enum status parse_include(struct compiler *c, struct tag_reader *reader,
+                                 struct node **out)
+{
+    struct compiler outer = *c;
+    struct expr *name;
+    struct end_tag end;
+    struct str text;
+
+    TRY(parse_value(reader, &name));
+    TRY(tag_finish(reader));
+    if (name->kind != EXPR_LITERAL || name->literal.kind != VALUE_TEXT)
+        return compile_error(c, "include wants the name in quotes");
+    struct str file = {name->literal.text, name->literal.n}; /* terminated by the parser */
+
+    if (!c->includes)
+        return compile_error(c, "nothing can be included here");
+    TRY(c->includes->read(c->includes->context, file, &text, c->err));
+    c->source_bytes += text.len;
+    if (c->source_bytes > TEMPLATE_SOURCE_MAX)
+        return compile_error(c, "with all includes more than %d bytes", TEMPLATE_SOURCE_MAX);
+    c->file = file.ptr;
+    c->at = c->counted_to = text.ptr;
+    c->end = text.ptr + text.len;
+    c->line = 1;
+    c->trim = false;
+    TRY(parse_block(c, out, &end));
+    if (end.name.len)
+        return compile_error(c, "'%.*s' without its beginning", STR_ARG(end.name));
+    c->file = outer.file;
+    c->at = outer.at;
+    c->end = outer.end;
+    c->counted_to = outer.counted_to;
+    c->line = outer.line;
+    c->trim = outer.trim;
+    return OK;
+}
+
+static enum status parse_raw(struct compiler *c, struct tag_reader *reader, struct node **out)
+{
+    struct str text;
+    struct node **tail = out;
+
+    TRY(tag_finish(reader));
+    TRY(skip_to_end(c, "endraw", &text));
+    return add_text(c, text, &tail);
+}
+
+static enum status parse_comment(struct compiler *c)
+{
+    struct str text;
+
+    return skip_to_end(c, "endcomment", &text);
+}
+
+/* *known false: the tag is not one that opens something. */
+static enum status parse_tag(struct compiler *c, struct str name, struct tag_reader *reader,
+                             struct node **out, bool *known)
+{
+    *known = true;
+    if (str_equal(name, str_of("if")))
+        return parse_if(c, reader, false, out);
+    if (str_equal(name, str_of("unless")))
+        return parse_if(c, reader, true, out);
+    if (str_equal(name, str_of("for")))
+        return parse_for(c, reader, out);
+    if (str_equal(name, str_of("assign")))
+        return parse_assign(c, reader, out);
+    if (str_equal(name, str_of("capture")))
+        return parse_capture(c, reader, out);
+    if (str_equal(name, str_of("case")))
+        return parse_case(c, reader, out);
+    if (str_equal(name, str_of("break")))
+        return parse_jump(c, reader, NODE_BREAK, out);
+    if (str_equal(name, str_of("continue")))
+        return parse_jump(c, reader, NODE_CONTINUE, out);
+    if (str_equal(name, str_of("include")))
+        return parse_include(c, reader, out);
+    if (str_equal(name, str_of("raw")))
+        return parse_raw(c, reader, out);
+    if (str_equal(name, str_of("comment")))
+        return parse_comment(c);
+    *known = false;
+    return OK;
+}
+
+static enum status parse_nodes(struct compiler *c, struct node **out, struct end_tag *end)
+{
+    for (struct node **tail = out;;) {
+        struct tag_reader reader;
+        bool known;
+
+        TRY(parse_text_run(c, &tail));
+        if (c->at == c->end) {
+            *end = (struct end_tag){.reader = {c, c->at, c->at}, .line = c->line};
+            return OK;
+        }
+        char closer = c->at[1] == '{' ? '}' : '%';
+
+        c->at += 2;
+        TRY(read_tag(c, closer, &reader));
+        if (closer == '}') {
+            TRY(parse_output(c, &reader, tail));
+        } else {
+            struct str name = tag_identifier(&reader);
+
+            TRY(parse_tag(c, name, &reader, tail, &known));
+            if (!known) {
+                *end = (struct end_tag){name, reader, c->line};
+                return name.len ? OK : tag_finish(&reader);
+            }
+        }
+        count_lines(c);
+        while (*tail)
+            tail = &(*tail)->next;
+    }
+}
+
+static enum status parse_block(struct compiler *c, struct node **out, struct end_tag *end)
+{
+    if (++c->depth > TEMPLATE_DEPTH_MAX)
+        return compile_error(c, "nested more than %d deep", TEMPLATE_DEPTH_MAX);
+    *out = NULL;
+    TRY(parse_nodes(c, out, end));
+    c->depth--;
+    return OK;
+}
+
+static enum status compile_text(struct compiler *c, struct str text)
+{
+    struct end_tag end;
+
+    c->at = c->counted_to = text.ptr;
+    c->end = text.ptr + text.len;
+    c->source_bytes = text.len;
+    if (text.len > TEMPLATE_SOURCE_MAX)
+        return compile_error(c, "more than %d bytes", TEMPLATE_SOURCE_MAX);
+    TRY(parse_block(c, &c->template->body, &end));
+    if (end.name.len)
+        return compile_error(c, "'%.*s' without its beginning, or no such tag",
+                             STR_ARG(end.name));
+    return OK;
+}
+
+enum status template_compile(const char *name, struct str text, enum template_target target,
+                             const struct template_includes *includes, struct template **out,
+                             struct error *err)
+{
+    struct compiler c = {.includes = includes, .err = err, .line = 1, .target = target};
+    enum status status = ERR_NOMEM;
+
+    c.template = calloc(1, sizeof(*c.template));
+    if (!c.template)
+        return error_set(err, ERR_NOMEM, "%s: out of memory", name);
+    arena_init(&c.template->arena, TEMPLATE_ARENA_MAX);
+    struct str kept = arena_copy(&c.template->arena, (struct str){name, (uint32_t)strlen(name) + 1});
+
+    if (!kept.ptr)
+        goto done;
+    c.file = c.template->name = kept.ptr;
+    c.template->target = target;
+    place_init(&c.place, target);
+    status = compile_text(&c, text);
+    if (status == OK) {
+        *out = c.template;
+        c.template = NULL;
+    }
+done:
+    template_close(c.template);
+    return status;
+}
+
+void template_close(struct template *template)
+{
+    if (!template)
+        return;
+    arena_deinit(&template->arena);
+    free(template);
+}

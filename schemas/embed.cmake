@@ -1,0 +1,13 @@
+# Writes a C file with the text of every schema: -DOUT=file.c -DFILES=a.avsc;b.avsc
+set(text "/* Made by schemas/embed.cmake from the .avsc files of schemas; not edited. */\n#include \"schemas/avsc.h\"\n\n")
+set(table "")
+foreach(file IN LISTS FILES)
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "static const unsigned char ${name}_text[] = {${bytes}0};\n")
+  string(APPEND table "    {\"${name}\", (const char *)${name}_text, sizeof(${name}_text) - 1},\n")
+endforeach()
+list(LENGTH FILES n)
+string(APPEND text "const struct avsc avsc_files[] = {\n${table}};\nconst unsigned n_avsc_files = ${n};\n")
+file(WRITE ${OUT} "${text}")
