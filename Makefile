@@ -40,7 +40,7 @@ bench: ## all benchmarks of the release build, one after the other, tables at th
 	@deploy/setup.sh test
 	cmake --preset release --log-level=WARNING
 	cmake --build --preset release -j $(JOBS)
-	FRESHET_BIN=build/release/freshet tests/bench/run.sh
+	tests/bench/run.sh
 
 kafka-up: ## a real Kafka and registry on loopback (KAFKA_PORT, REGISTRY_PORT); writes build/kafka/dev.env
 	@$(KAFKA) up build/kafka/dev $(KAFKA_PORT) $(REGISTRY_PORT)

@@ -71,11 +71,13 @@ static void print_help(const struct command_spec *spec)
         print_option(option);
     print_option(
         &(struct option_spec){"help", 'h', OPTION_FLAG, NULL, "this text", NULL, false});
-    printf("\nexample:\n");
-    for (const char *line = spec->example; *line; line += strcspn(line, "\n")) {
-        line += *line == '\n';
-        printf("  %.*s\n", (int)strcspn(line, "\n"), line);
+    printf("\nexample:\n  ");
+    for (const char *at = spec->example; *at; at++) {
+        putchar(*at);
+        if (*at == '\n')
+            fputs("  ", stdout);
     }
+    putchar('\n');
 }
 
 /* ---- options ---- */

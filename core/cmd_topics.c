@@ -53,13 +53,18 @@ static int check(const struct settings *settings, bool json)
 {
     struct output output = {json, 0};
     struct error err;
-    int worst;
+    int worst, worst_keys = -1;
 
     if (topics_check(settings, print_difference, &output, &worst, &err) != OK)
         return cli_fail(&err);
-    if (worst < TOPIC_DIFFERS)
+    if (worst < TOPIC_WRONG &&
+        topics_check_keys(settings, print_difference, &output, &worst_keys, &err) != OK)
+        return cli_fail(&err);
+    if (worst < TOPIC_DIFFERS && worst_keys < TOPIC_DIFFERS) {
         cli_say("the topics of %s are as they should be", settings->app);
-    return worst < TOPIC_DIFFERS ? CLI_DONE : CLI_FAILED;
+        return CLI_DONE;
+    }
+    return CLI_FAILED;
 }
 
 int cmd_topics(int argc, char **argv)
@@ -77,7 +82,9 @@ int cmd_topics(int argc, char **argv)
         "create makes the topics that are missing, with partitions, compaction and retention\n"
         "from the settings (topics.partitions, topics.replication, topics.retention).\n"
         "check says what is not as it should be, one sentence each with the remedy, and then\n"
-        "exits with 1. Lines that begin with \"wrong\" also keep `freshet run` from starting.",
+        "exits with 1. Lines that begin with \"wrong\" also keep `freshet run` from starting;\n"
+        "\"note\" may be meant and is no failure. The newest keys are looked at as well: do\n"
+        "they lie where the setting partitioner would put them?",
         "freshet topics create -c freshet.yaml --set topics.partitions=8\n"
         "freshet topics check -c freshet.yaml",
         options};

@@ -13,8 +13,10 @@
 int32_t local_registry_id(const char *avsc_name);
 
 /* Handlers for core/api.c's routes; context is the struct runtime *. */
-void local_registry_subjects(void *context, const struct http_request *, struct http_response *);
-void local_registry_versions(void *context, const struct http_request *, struct http_response *);
+void local_registry_subjects(void *context, const struct http_request *,
+                             struct http_response *);
+void local_registry_versions(void *context, const struct http_request *,
+                             struct http_response *);
 void local_registry_version(void *context, const struct http_request *, struct http_response *);
 void local_registry_schema(void *context, const struct http_request *, struct http_response *);
 

@@ -10,6 +10,8 @@
 
 #include "core/base/settings.h"
 
+#include <stddef.h>
+
 enum {
     TOPICS_MAX = 32,
     TOPIC_NAME_MAX = 250,         /* Kafka's limit is 249 */
@@ -66,6 +68,33 @@ enum status topics_fetch(const struct settings *settings, const struct topic *to
 /** topics_list, topics_fetch, topics_compare: what `run` does at its start. */
 enum status topics_check(const struct settings *settings, topic_report *report, void *context,
                          int *out_worst, struct error *err);
+
+enum {
+    KEY_PARTITIONERS = 3
+}; /* murmur2, consistent, fnv1a: those of the setting partitioner */
+
+struct key_sample {                         /* of one topic */
+    uint32_t n;                             /* keys looked at */
+    uint32_t n_misplaced[KEY_PARTITIONERS]; /* that this partitioner would put elsewhere */
+    int32_t example[KEY_PARTITIONERS];      /* a partition with such a key */
+};
+
+/** Counts one key found in a partition. */
+void key_sample_add(struct key_sample *sample, const void *key, size_t n, int32_t partition,
+                    int32_t n_partitions);
+
+/** Says what the samples (in the order of topics) mean; the worst severity, -1 for none. */
+int topics_compare_keys(const struct settings *settings, const struct topic *topics,
+                        const struct key_sample *samples, uint32_t n, topic_report *report,
+                        void *context);
+
+/**
+ * Do the newest keys of the inputs keyed by user lie where the setting partitioner puts them?
+ * Reads up to KEYS_PER_PARTITION records of each partition, at most KEYS_TIMEOUT_MS.
+ */
+enum { KEYS_PER_PARTITION = 200, KEYS_TIMEOUT_MS = 10000 };
+enum status topics_check_keys(const struct settings *settings, topic_report *report,
+                              void *context, int *out_worst, struct error *err);
 
 /** What became of one topic: NULL error means made now; "exists" is no error. */
 typedef void topic_made(void *context, const struct topic *topic, int partitions, bool existed,

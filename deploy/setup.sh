@@ -82,6 +82,7 @@ install_venv() {
 
 check() { # names
     local missing
+    command -v dpkg-query >/dev/null || return 0 # not Debian: cmake will say what it does not find
     mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
     say "missing Debian packages: ${missing[*]}"

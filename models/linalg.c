@@ -144,24 +144,18 @@ void vec_axpy_ref(float alpha, const float *x, float *y, uint32_t n)
         y[i] = (float)(y[i] + (double)alpha * x[i]);
 }
 
-void mat_vec(const float *restrict a, const float *restrict x, float *restrict out, uint32_t n)
+/* The sums stay in eight registers; a row is read once, 32 bytes at a time. */
+void mat_t_vec(const float *restrict a, const float *restrict x, float *restrict out)
 {
-    for (uint32_t r = 0; r < n; r++)
-        out[r] = vec_dot(a + (size_t)r * n, x, n);
-}
+    v8 sum[FACTORS / 8] = {{0}};
 
-void mat_vec_ref(const float *a, const float *x, float *out, uint32_t n)
-{
-    for (uint32_t r = 0; r < n; r++)
-        out[r] = vec_dot_ref(a + (size_t)r * n, x, n);
-}
-
-void mat_t_vec(const float *restrict a, const float *restrict x, float *restrict out,
-               uint32_t n)
-{
-    memset(out, 0, n * sizeof(*out));
-    for (uint32_t r = 0; r < n; r++)
-        vec_axpy(x[r], a + (size_t)r * n, out, n);
+    for (uint32_t r = 0; r < FACTORS; r++) {
+#pragma GCC unroll 8
+        for (uint32_t c = 0; c < FACTORS / 8; c++)
+            sum[c] += x[r] * load(a + (size_t)r * FACTORS + c * 8);
+    }
+    for (uint32_t c = 0; c < FACTORS / 8; c++)
+        *(v8 *)(out + c * 8) = sum[c];
 }
 
 void mat_t_vec_ref(const float *a, const float *x, float *out, uint32_t n)
@@ -175,10 +169,24 @@ void mat_t_vec_ref(const float *a, const float *x, float *out, uint32_t n)
     }
 }
 
-void mat_rank1(float *restrict a, float scale, const float *restrict x, uint32_t n)
+void mat_replace(float *restrict g, const float *restrict y, const float *restrict z)
 {
-    for (uint32_t r = 0; r < n; r++)
-        vec_axpy(scale * x[r], x, a + (size_t)r * n, n);
+    static const float nothing[FACTORS];
+
+    if (!z)
+        z = nothing;
+    for (uint32_t r = 0; r < FACTORS; r++) {
+        for (uint32_t c = r & ~7u; c < FACTORS; c += 8)
+            *(v8 *)(g + (size_t)r * FACTORS + c) += y[r] * load(y + c) - z[r] * load(z + c);
+    }
+}
+
+void mat_replace_ref(float *g, const float *y, const float *z, uint32_t n)
+{
+    for (uint32_t r = 0; r < n; r++) {
+        for (uint32_t c = r; c < n; c++)
+            g[(size_t)r * n + c] += y[r] * y[c] - (z ? z[r] * z[c] : 0);
+    }
 }
 
 void mat_rank1_ref(float *a, float scale, const float *x, uint32_t n)
@@ -338,7 +346,7 @@ bool sym_eigen(const float *a, float *q, float *values, uint32_t n)
 
     assert(n <= 64);
     memcpy(q, a, (size_t)n * n * sizeof(*q));
-    /* Fortran keeps eigenvectors in columns of a column-major matrix: our rows. */
+    /* Fortran counts by columns: its lower half is our upper, its columns are our rows. */
     ssyev_("V", "L", &size, q, &size, values, work, &work_size, &info);
     return info == 0;
 }

@@ -35,15 +35,18 @@ void vec_blend_ref(float *share, float scale, float linear, float root, float *s
 void vec_axpy(float alpha, const float *restrict x, float *restrict y, uint32_t n);
 void vec_axpy_ref(float alpha, const float *x, float *y, uint32_t n);
 
-/** out (n) = A x or Aᵀ x, A (n, n) row-major. */
-void mat_vec(const float *restrict a, const float *restrict x, float *restrict out, uint32_t n);
-void mat_vec_ref(const float *a, const float *x, float *out, uint32_t n);
-void mat_t_vec(const float *restrict a, const float *restrict x, float *restrict out,
-               uint32_t n);
+/** out = Aᵀx for A (FACTORS, FACTORS): Σ x[r] · row r. */
+void mat_t_vec(const float *restrict a, const float *restrict x, float *restrict out);
 void mat_t_vec_ref(const float *a, const float *x, float *out, uint32_t n);
 
+/**
+ * G += y yᵀ - z zᵀ for G (FACTORS, FACTORS), the upper half: of row r the columns from r on,
+ * and up to seven before it, which stay undefined. z NULL: only the first term.
+ */
+void mat_replace(float *restrict g, const float *restrict y, const float *restrict z);
+void mat_replace_ref(float *g, const float *y, const float *z, uint32_t n);
+
 /** A += scale x xᵀ, A (n, n) symmetric, both halves kept. */
-void mat_rank1(float *restrict a, float scale, const float *restrict x, uint32_t n);
 void mat_rank1_ref(float *a, float scale, const float *x, uint32_t n);
 
 /**
@@ -64,7 +67,7 @@ void half_to_float_ref(const uint16_t *in, float *out, uint32_t n);
 float sigmoid(float x);
 
 /**
- * Eigenvectors and values of a symmetric A (n, n): A = Qᵀ diag(values) Q, vectors in the rows
+ * Eigenvectors and values of a symmetric A (n, n), of which the upper half is read: A = Qᵀ diag(values) Q, vectors in the rows
  * of q, values ascending. By LAPACK. False if it does not converge (a NaN in A). n <= 64.
  */
 bool sym_eigen(const float *a, float *q, float *values, uint32_t n);

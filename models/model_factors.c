@@ -14,7 +14,7 @@
  *      W⁻¹u costs 64 products instead of 4,096. Scores are the same in all coordinates.
  *
  * So two tables are kept: y, which is learnt, and u = Q y, which is read. Q and the
- * eigenvalues are those of G at the last refresh; a refresh comes after 64 + |I|/4 changes of
+ * eigenvalues are those of G at the last refresh; a refresh comes after 64 + |I|/2 changes of
  * vectors, counted in folded records, so all processes refresh at the same record. Between
  * refreshes a change of y_i changes u_i at once, and G a little, which waits.
  *
@@ -37,7 +37,7 @@
 
 enum {
     GRAMIAN_CHANGES = 10000, /* then G is computed anew */
-    REFRESH_MIN = 64,        /* changes before a refresh, plus a quarter of the items */
+    REFRESH_MIN = 64,        /* changes before a refresh, plus half of the items */
     NEGATIVES = 2,           /* BPR steps for one positive */
     LEARN_ITEMS = 5,         /* newest items the person of a step is solved from */
 };
@@ -153,7 +153,7 @@ static struct factor_basis *first_basis(struct view_set *views)
         return NULL;
     memset(basis, 0, sizeof(*basis));
     for (uint32_t f = 0; f < FACTORS; f++)
-        basis->q[f * FACTORS + f] = 1;
+        basis->q[f * FACTORS + f] = basis->q_t[f * FACTORS + f] = 1;
     basis->serial = 1;
     basis->lambda = LAMBDA;
     return basis;
@@ -182,16 +182,18 @@ static enum status factors_open(const struct item_model_config *config, struct v
     return OK;
 }
 
-static enum status set_vector(struct model_factors *self, uint32_t number, const float *y)
+/* old: the vector until now, or NULL if it is the item's first. */
+static enum status set_vector(struct model_factors *self, uint32_t number, const float *y,
+                              const float *old)
 {
     struct factor_vector *to_y = cow_table_write(&self->y, number);
     struct factor_vector *to_u = cow_table_write(&self->u, number);
 
     if (!to_y || !to_u)
         return ERR_NOMEM;
-    mat_rank1(self->gramian, 1, y, FACTORS);
+    mat_replace(self->gramian, y, old);
     memcpy(to_y->at, y, sizeof(to_y->at));
-    mat_vec(self->basis->q, y, to_u->at, FACTORS);
+    mat_t_vec(self->basis->q_t, y, to_u->at);
     self->changes_since_refresh++;
     self->changes_since_gramian++;
     self->changed = true;
@@ -206,7 +208,7 @@ static void compute_gramian(struct model_factors *self)
     for (uint32_t i = 0; i < self->n_items; i++) {
         const struct factor_vector *y = cow_table_get(&self->y, i);
 
-        mat_rank1(self->gramian, 1, y->at, FACTORS);
+        mat_replace(self->gramian, y->at, NULL);
     }
     self->changes_since_gramian = 0;
 }
@@ -221,6 +223,8 @@ static enum status refresh(struct model_factors *self)
     if (!basis)
         return ERR_NOMEM;
     ensure(sym_eigen(self->gramian, basis->q, basis->values, FACTORS));
+    for (uint32_t i = 0; i < FACTORS * FACTORS; i++)
+        basis->q_t[i] = basis->q[i % FACTORS * FACTORS + i / FACTORS];
     for (uint32_t f = 0; f < FACTORS; f++)
         basis->values[f] = ALPHA0 * (basis->values[f] > 0 ? basis->values[f] : 0);
     basis->lambda = LAMBDA;
@@ -234,7 +238,7 @@ static enum status refresh(struct model_factors *self)
 
         if (!u)
             return ERR_NOMEM;
-        mat_vec(basis->q, y->at, u->at, FACTORS);
+        mat_t_vec(basis->q_t, y->at, u->at);
     }
     self->changes_since_refresh = 0;
     return OK;
@@ -242,7 +246,7 @@ static enum status refresh(struct model_factors *self)
 
 static enum status refresh_when_due(struct model_factors *self)
 {
-    if (self->changes_since_refresh < REFRESH_MIN + self->n_items / 4)
+    if (self->changes_since_refresh < REFRESH_MIN + self->n_items / 2)
         return OK;
     return refresh(self);
 }
@@ -257,7 +261,7 @@ static enum status factors_grow(struct model *model, uint32_t number, uint64_t i
     TRY(cow_table_extend(&self->n_steps, number + 1));
     self->n_items = number + 1;
     factors_initial(self->seed, item, y);
-    TRY(set_vector(self, number, y));
+    TRY(set_vector(self, number, y, NULL));
     return refresh_when_due(self);
 }
 
@@ -268,8 +272,10 @@ static bool factors_readable(struct str block)
     struct byte_reader in = byte_reader_of(block.ptr, block.len);
     uint64_t n_steps = bytes_get_varint(&in);
 
-    for (uint32_t f = 0; f < FACTORS; f++) {
-        if ((bytes_get_u16(&in) & 0x7c00) == 0x7c00)
+    const uint8_t *at = bytes_take(&in, 2 * FACTORS);
+
+    for (uint32_t f = 0; at && f < FACTORS; f++) {
+        if ((at[2 * f + 1] & 0x7c) == 0x7c)
             return false; /* infinity or NaN */
     }
     return !in.bad && in.at == in.end && n_steps <= UINT32_MAX;
@@ -293,19 +299,21 @@ static enum status factors_fold(struct model *model, struct item_fold *fold, uin
     uint32_t *total = cow_table_write(&self->n_steps, number);
     const struct factor_vector *old = cow_table_get(&self->y, number);
     uint16_t halves[FACTORS];
-    float delta[FACTORS], y[FACTORS];
+    const uint8_t *at;
+    float delta[FACTORS], y[FACTORS], before[FACTORS];
 
     (void)fold;
     if (!total)
         return ERR_NOMEM;
+    at = bytes_take(&in, 2 * FACTORS);
     for (uint32_t f = 0; f < FACTORS; f++)
-        halves[f] = bytes_get_u16(&in);
+        halves[f] = (uint16_t)(at[2 * f] | at[2 * f + 1] << 8);
     half_to_float(halves, delta, FACTORS);
     memcpy(y, old->at, sizeof(y));
-    mat_rank1(self->gramian, -1, y, FACTORS);
+    memcpy(before, y, sizeof(before));
     vec_axpy(delta_scale(delta, *total), delta, y, FACTORS);
     *total = *total > UINT32_MAX - n_steps ? UINT32_MAX : *total + n_steps;
-    TRY(set_vector(self, number, y));
+    TRY(set_vector(self, number, y, before));
     return refresh_when_due(self);
 }
 
@@ -408,8 +416,8 @@ static void use_basis(struct item_changes *changes, const struct factor_basis *b
 
         if (changes->rows[row].n_steps == 0)
             continue;
-        mat_t_vec(own->q, changes->steps[row], y, FACTORS);
-        mat_vec(basis->q, y, changes->steps[row], FACTORS);
+        mat_t_vec(own->q, changes->steps[row], y);
+        mat_t_vec(basis->q_t, y, changes->steps[row]);
     }
     *own = *basis;
 }
@@ -424,7 +432,7 @@ static void vector_now(const struct item_changes *changes, const struct factors_
         float y[FACTORS];
 
         factors_initial(changes->config.seed, item->item, y);
-        mat_vec(part->basis->q, y, out, FACTORS);
+        mat_t_vec(part->basis->q_t, y, out);
     } else {
         memcpy(out, vector_of(part, item->number), FACTORS * sizeof(*out));
     }
@@ -514,14 +522,18 @@ static void factors_emit(struct item_changes *changes, uint32_t row, struct byte
     const struct factor_basis *basis = changes->basis;
     float delta[FACTORS];
     uint16_t halves[FACTORS];
+    uint8_t *at;
 
     if (changes->rows[row].n_steps == 0 || changes->sorted_at > 0)
         return;
-    mat_t_vec(basis->q, changes->steps[row], delta, FACTORS);
+    mat_t_vec(basis->q, changes->steps[row], delta);
     half_from_float(delta, halves, FACTORS);
     bytes_put_varint(out, changes->rows[row].n_steps);
-    for (uint32_t f = 0; f < FACTORS; f++)
-        bytes_put_u16(out, halves[f]);
+    at = bytes_room(out, 2 * FACTORS);
+    for (uint32_t f = 0; at && f < FACTORS; f++) {
+        at[2 * f] = (uint8_t)halves[f];
+        at[2 * f + 1] = (uint8_t)(halves[f] >> 8);
+    }
 }
 
 const struct model_ops model_factors_ops = {

@@ -137,47 +137,55 @@ static void blend(struct rank_scratch *scratch)
 
 /* ---- shorten ---- */
 
-/* 16 bins an octave, the best sum in bin 255: good to 4 % without sorting. */
-static uint32_t bin_of(float sum, uint32_t best_bits)
+/*
+ * A sum's bin: 16 an octave, the best sum in bin 255, good to 4 % without sorting. Sums are
+ * not negative, so their bits are in their order.
+ */
+static inline uint8_t bin_of(float sum, int32_t best_bits)
 {
-    uint32_t bits, below;
+    int32_t bits, bin;
 
-    if (!(sum > 0))
-        return 0;
     memcpy(&bits, &sum, sizeof(bits));
-    below = (best_bits >> 19) - (bits >> 19);
-    return below < BINS ? BINS - 1 - below : 0;
+    bin = BINS - 1 - ((best_bits >> 19) - (bits >> 19));
+    return (uint8_t)(bin > 0 ? bin : 0);
 }
 
-/* Candidates of the bins above the threshold all go in, of the threshold's bin the first. */
-static void shorten(struct rank_scratch *scratch)
+/* The lowest bin such that it and those above it hold at most `wanted`; *above: how many. */
+static uint32_t threshold_of(const uint8_t *bin, uint32_t n, uint32_t wanted, uint32_t *above)
 {
     uint16_t bins[BINS] = {0};
+    uint32_t threshold = BINS;
+
+    for (uint32_t c = 0; c < n; c++)
+        bins[bin[c]]++;
+    *above = 0;
+    while (threshold > 0 && *above + bins[threshold - 1] <= wanted)
+        *above += bins[--threshold];
+    return threshold;
+}
+
+/* Candidates from the threshold up all go in, of the bin below it the first that find room. */
+static void shorten(struct rank_scratch *scratch)
+{
     uint8_t bin[CANDIDATES_MAX];
     uint32_t wanted = scratch->k > SHORT_WANTED ? scratch->k : SHORT_WANTED;
-    uint32_t threshold = BINS, above = 0, room, best_bits;
+    uint32_t threshold, above, room, n_short = 0;
     float best = vec_max(scratch->sum, scratch->n);
+    int32_t best_bits;
 
     memcpy(&best_bits, &best, sizeof(best_bits));
-    for (uint32_t c = 0; c < scratch->n; c++) {
-        bin[c] = (uint8_t)bin_of(scratch->sum[c], best_bits);
-        bins[bin[c]]++;
-    }
-    while (threshold > 0 && above + bins[threshold - 1] <= wanted)
-        above += bins[--threshold];
-    room = wanted - above; /* for those in the bin below the threshold */
+    for (uint32_t c = 0; c < scratch->n; c++)
+        bin[c] = bin_of(scratch->sum[c], best_bits);
+    threshold = threshold_of(bin, scratch->n, wanted, &above);
+    room = wanted - above;
+    for (uint32_t c = 0; c < scratch->n; c++) { /* no branches: which get in is a coin toss */
+        uint32_t edge = (bin[c] + 1u == threshold) & (room > 0);
 
-    scratch->n_short = 0;
-    for (uint32_t c = 0; c < scratch->n; c++) {
-        bool in = bin[c] >= threshold;
-
-        if (!in && bin[c] + 1u == threshold && room > 0) {
-            in = true;
-            room--;
-        }
-        if (in)
-            scratch->short_at[scratch->n_short++] = (uint16_t)c;
+        scratch->short_at[n_short] = (uint16_t)c;
+        n_short += (bin[c] >= threshold) | edge;
+        room -= edge;
     }
+    scratch->n_short = n_short;
 }
 
 /* ---- score and sort ---- */

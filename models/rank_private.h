@@ -60,7 +60,7 @@ struct rank_scratch {
 
     /* the short list: candidates by index */
     uint32_t n_short;
-    uint16_t short_at[SHORT_MAX];
+    uint16_t short_at[SHORT_MAX + 1]; /* one is written beyond the last */
     float short_rating[N_SOURCES][SHORT_MAX];
     float short_sum[SHORT_MAX];
     int64_t short_last_ms[SHORT_MAX];

@@ -18,9 +18,11 @@ struct campaign_set;
 
 struct campaign_options {
     const char *campaigns_dir, *templates_dir; /* either empty: a set without campaigns */
-    int64_t live_max_age_ms;  /* a message decided later than this after its due time is `expired`; 0: no limit */
+    int64_t live_max_age_ms; /* a message decided later than this after its due time is
+                                `expired`; 0: no limit */
     const char *default_locale, *default_time_zone; /* the shop's: "en-GB", "Europe/London" */
-    int32_t holdout_global; /* of 10,000 people no marketing reaches; 0: the default 200, -1: none */
+    int32_t holdout_global; /* of 10,000 people no marketing reaches; 0: the default 200, -1:
+                               none */
 };
 
 /**

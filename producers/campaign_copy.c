@@ -70,8 +70,8 @@ static enum status read_include(const void *context, struct str name, struct str
                              STR_ARG(name));
     }
     snprintf(path, sizeof(path), "include/%.*s", STR_ARG(name));
-    return read_localised(include->set, include->templates_dir, path, include->locale, file, out,
-                          err);
+    return read_localised(include->set, include->templates_dir, path, include->locale, file,
+                          out, err);
 }
 
 static enum status locale_rules(struct campaign_set *set, const char *name,

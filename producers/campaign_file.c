@@ -3,6 +3,7 @@
  * key's value apart and says file, line and key when it cannot. An unknown key is refused
  * with the nearest known one: a misspelt `holdout` must not quietly hold nobody out.
  */
+#include "core/base/edit_distance.h"
 #include "core/base/hash.h"
 #include "producers/campaign_private.h"
 #include "producers/quiet_hours.h"
@@ -33,43 +34,18 @@ static enum status refuse(struct reader *reader, const yaml_node_t *node, const 
                      node->start_mark.line + 1, reader->key, sentence);
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits from a to b (Levenshtein); words are at most CAMPAIGN_NAME_MAX long. */
-static size_t edits(const char *a, const char *b)
-{
-    size_t row[CAMPAIGN_NAME_MAX + 1], n = strlen(b);
-
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            row[j] = smaller(change, smaller(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[n];
-}
-
 static enum status unknown_key(struct reader *reader, const yaml_node_t *node,
                                const struct key *keys, size_t n_keys)
 {
     const char *name = (const char *)node->data.scalar.value, *nearest = keys[0].name;
 
-    for (size_t i = 1; i < n_keys && strlen(name) <= CAMPAIGN_NAME_MAX; i++) {
-        if (edits(name, keys[i].name) < edits(name, nearest))
+    for (size_t i = 1; i < n_keys; i++) {
+        if (edit_distance(name, keys[i].name) < edit_distance(name, nearest))
             nearest = keys[i].name;
     }
-    return error_set(reader->err, ERR_INVALID, "%s:%zu: unknown key '%.64s'; the nearest is '%s'",
-                     reader->file, node->start_mark.line + 1, name, nearest);
+    return error_set(reader->err, ERR_INVALID,
+                     "%s:%zu: unknown key '%.64s'; the nearest is '%s'", reader->file,
+                     node->start_mark.line + 1, name, nearest);
 }
 
 /* ---- YAML ---- */
@@ -112,8 +88,8 @@ static enum status scalar(struct reader *reader, const yaml_node_t *node, struct
 {
     if (node->type != YAML_SCALAR_NODE)
         return refuse(reader, node, "wants one value, not a list or a mapping");
-    *out = (struct str){(const char *)node->data.scalar.value,
-                        (uint32_t)node->data.scalar.length};
+    *out =
+        (struct str){(const char *)node->data.scalar.value, (uint32_t)node->data.scalar.length};
     return OK;
 }
 
@@ -165,7 +141,8 @@ static bool parse_decimal(struct str text, int digits, int64_t *out)
             decimals = 0;
             continue;
         }
-        if (!isdigit((unsigned char)text.ptr[i]) || decimals == digits || *out > INT64_MAX / 1000000)
+        if (!isdigit((unsigned char)text.ptr[i]) || decimals == digits ||
+            *out > INT64_MAX / 1000000)
             return false;
         *out = *out * 10 + (text.ptr[i] - '0');
         decimals += decimals >= 0;
@@ -290,8 +267,9 @@ static enum status read_locales(struct reader *reader, const yaml_node_t *node)
 
 static enum status read_segments(struct reader *reader, const yaml_node_t *node)
 {
-    return refuse(reader, node,
-                  "segments are not computed yet: who is in one cannot be told. Remove this line");
+    return refuse(
+        reader, node,
+        "segments are not computed yet: who is in one cannot be told. Remove this line");
 }
 
 static enum status read_audience(struct reader *reader, const yaml_node_t *node)
@@ -456,7 +434,8 @@ static enum status read_email_cap(struct reader *reader, const yaml_node_t *node
 
 static enum status read_marketing_cap(struct reader *reader, const yaml_node_t *node)
 {
-    return add_cap(reader, node, (struct cap){.scope = CAP_PURPOSE, .which = PURPOSE_MARKETING});
+    return add_cap(reader, node,
+                   (struct cap){.scope = CAP_PURPOSE, .which = PURPOSE_MARKETING});
 }
 
 static enum status read_all_cap(struct reader *reader, const yaml_node_t *node)
@@ -536,7 +515,8 @@ static enum status read_unsubscribe_url(struct reader *reader, const yaml_node_t
 
     TRY(copy_text(reader, node, url, CAMPAIGN_TEXT_MAX));
     if (strncmp(url, "https://", 8) != 0 || strpbrk(url, " <>\"\r\n"))
-        return refuse(reader, node, "one-click unsubscribing (RFC 8058) wants an https address");
+        return refuse(reader, node,
+                      "one-click unsubscribing (RFC 8058) wants an https address");
     return OK;
 }
 
@@ -641,12 +621,18 @@ static enum status check_whole(struct reader *reader, const yaml_node_t *root)
 static enum status read_root(struct reader *reader)
 {
     static const struct key keys[] = {
-        {"campaign", read_campaign_name}, {"purpose", read_purpose},
-        {"trigger", read_trigger},        {"audience", read_audience},
-        {"channels", read_channels},      {"templates", read_templates},
-        {"experiment", read_experiment},  {"caps", read_caps},
-        {"quiet_hours", read_quiet_hours}, {"budget", read_budget},
-        {"unsubscribe_url", read_unsubscribe_url}, {"vars", read_vars},
+        {"campaign", read_campaign_name},
+        {"purpose", read_purpose},
+        {"trigger", read_trigger},
+        {"audience", read_audience},
+        {"channels", read_channels},
+        {"templates", read_templates},
+        {"experiment", read_experiment},
+        {"caps", read_caps},
+        {"quiet_hours", read_quiet_hours},
+        {"budget", read_budget},
+        {"unsubscribe_url", read_unsubscribe_url},
+        {"vars", read_vars},
     };
     const yaml_node_t *root = yaml_document_get_root_node(reader->document);
 

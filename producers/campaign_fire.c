@@ -259,7 +259,8 @@ uint32_t campaign_fire(const struct campaign_set *set, struct user_state *user, 
                        struct campaign_decision *out)
 {
     int at = find_due(user, now_ms);
-    const struct campaign *campaign = at < 0 ? NULL : campaign_find(set, user->timers[at].campaign);
+    const struct campaign *campaign =
+        at < 0 ? NULL : campaign_find(set, user->timers[at].campaign);
     int64_t put_off_ms = INT64_MAX;
     uint32_t n = 0;
 

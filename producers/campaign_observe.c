@@ -121,11 +121,12 @@ static void withdraw(struct user_state *user, int32_t channel, int32_t purpose, 
 {
     uint8_t at = 0;
 
-    while (at < user->n_consents && (user->consents[at].channel != channel ||
-                                     user->consents[at].purpose != purpose))
+    while (at < user->n_consents &&
+           (user->consents[at].channel != channel || user->consents[at].purpose != purpose))
         at++;
     if (at == USER_CONSENTS_MAX)
-        return; /* 5 channels x 4 purposes: only unknown ones can fill it, and they grant nothing */
+        return; /* 5 channels x 4 purposes: only unknown ones can fill it, and they grant
+                   nothing */
     if (at == user->n_consents)
         user->n_consents++;
     user->consents[at] = (struct user_consent){

@@ -8,14 +8,15 @@
 #include "producers/template.h"
 
 enum {
-    CAMPAIGNS_MAX = 64,       /* as many instances a person may have: each may hold one */
-    CAMPAIGN_NAME_MAX = 64,   /* bytes of a name: campaign, template, arm, layer, salt */
-    CAMPAIGN_STEPS_MAX = 8,   /* reminders of one instance; three are usual */
-    CAMPAIGN_ARMS_MAX = 16,   /* of one experiment */
-    CAMPAIGN_CAPS_MAX = 16,   /* windows in one file */
-    CAMPAIGN_LOCALES_MAX = 64, /* in an audience, or of a template */
-    CAMPAIGN_VARS_MAX = 32,   /* words an author hands to the templates */
-    CAMPAIGN_TEXT_MAX = 512,  /* bytes of an address or of such a word */
+    CAMPAIGNS_MAX = 64,     /* as many instances a person may have: each may hold one */
+    CAMPAIGN_NAME_MAX = 64, /* bytes of a name: campaign, template, arm, layer, salt */
+    SALT_MAX = 2 * CAMPAIGN_NAME_MAX + 4, /* "salt/layer/" */
+    CAMPAIGN_STEPS_MAX = 8,               /* reminders of one instance; three are usual */
+    CAMPAIGN_ARMS_MAX = 16,               /* of one experiment */
+    CAMPAIGN_CAPS_MAX = 16,               /* windows in one file */
+    CAMPAIGN_LOCALES_MAX = 64,            /* in an audience, or of a template */
+    CAMPAIGN_VARS_MAX = 32,               /* words an author hands to the templates */
+    CAMPAIGN_TEXT_MAX = 512,              /* bytes of an address or of such a word */
     N_CHANNELS = CHANNEL_ONSITE + 1,
     BUCKETS = 10000, /* of people, for holdouts and arms (CONTENT 6) */
     DAY_MS = 24 * 60 * 60 * 1000,
@@ -23,7 +24,16 @@ enum {
 };
 
 /* The texts of a message, by channel; a template folder holds one file for each. */
-enum part { PART_TITLE, PART_BODY, PART_DEEP_LINK, PART_SUBJECT, PART_PREHEADER, PART_HTML, PART_TEXT, N_PARTS };
+enum part {
+    PART_TITLE,
+    PART_BODY,
+    PART_DEEP_LINK,
+    PART_SUBJECT,
+    PART_PREHEADER,
+    PART_HTML,
+    PART_TEXT,
+    N_PARTS
+};
 
 struct part_kind {
     const char *name;
@@ -40,7 +50,7 @@ struct copy {
     char locale[CAMPAIGN_NAME_MAX]; /* "de", "zh-Hans" */
     const struct template_locale *rules;
     struct template *parts[N_PARTS]; /* NULL: this template has no such part */
-    char content_id[33];             /* hash of the sources, includes left out: they count in the version */
+    char content_id[33]; /* hash of the sources, includes left out: they count in the version */
 };
 
 struct copy_set { /* all locales of the template of one channel */
@@ -125,8 +135,7 @@ enum status campaign_read_file(struct campaign_set *set, const char *folder, con
 
 /** Compiles every locale of the template folder that a channel of the campaign names. */
 enum status campaign_load_copies(struct campaign_set *set, const char *templates_dir,
-                                 struct campaign *campaign, int32_t channel,
-                                 struct error *err);
+                                 struct campaign *campaign, int32_t channel, struct error *err);
 void campaign_close_copies(struct copy_set *copies);
 
 /** "push", "email", …; NULL / CHANNEL_UNKNOWN for another. Likewise purposes. */

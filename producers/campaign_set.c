@@ -16,7 +16,7 @@
 enum {
     RULES_BYTES_MAX = 64 * 1024 * 1024, /* all files of a set together */
     RULE_FILE_MAX = 1024 * 1024,        /* one file; the longest template allowed is 256 KiB */
-    HOLDOUT_DEFAULT = 200, /* 2 % (CONTENT 6) */
+    HOLDOUT_DEFAULT = 200,              /* 2 % (CONTENT 6) */
 };
 
 static enum status read_stream(FILE *stream, const char *path, struct arena *arena,
@@ -175,10 +175,10 @@ static enum status finish_text(struct campaign_set *set, struct error *err)
 
 static enum status note_settings(struct campaign_set *set)
 {
-    struct str text = arena_printf(&set->texts,
-                                   "locale %s, time zone %s, live.max_age %lld ms, holdout %u",
-                                   set->default_locale, set->default_time_zone,
-                                   (long long)set->live_max_age_ms, set->holdout);
+    struct str text =
+        arena_printf(&set->texts, "locale %s, time zone %s, live.max_age %lld ms, holdout %u",
+                     set->default_locale, set->default_time_zone,
+                     (long long)set->live_max_age_ms, set->holdout);
 
     return text.ptr ? note_source(set, "settings", text) : ERR_NOMEM;
 }
@@ -186,9 +186,8 @@ static enum status note_settings(struct campaign_set *set)
 static enum status take_options(struct campaign_set *set,
                                 const struct campaign_options *options, struct error *err)
 {
-    const char *locale = options->default_locale && options->default_locale[0]
-                             ? options->default_locale
-                             : "en";
+    const char *locale =
+        options->default_locale && options->default_locale[0] ? options->default_locale : "en";
     const char *zone = options->default_time_zone && options->default_time_zone[0]
                            ? options->default_time_zone
                            : "UTC";
@@ -197,17 +196,19 @@ static enum status take_options(struct campaign_set *set,
         return error_set(err, ERR_INVALID, "locale: '%.80s' is too long", locale);
     if (strlen(zone) >= sizeof(set->default_time_zone) || !zone_is_known(str_of(zone)))
         return error_set(err, ERR_INVALID,
-                         "time_zone: '%.80s' is unknown; write it like \"Europe/Berlin\"", zone);
+                         "time_zone: '%.80s' is unknown; write it like \"Europe/Berlin\"",
+                         zone);
     if (options->holdout_global > BUCKETS || options->holdout_global < -1)
         return error_set(err, ERR_INVALID, "the global holdout is -1, or 0 to %d of %d people",
                          BUCKETS, BUCKETS);
     strcpy(set->default_locale, locale);
     strcpy(set->default_time_zone, zone);
     set->live_max_age_ms = options->live_max_age_ms;
-    set->holdout = options->holdout_global == 0   ? HOLDOUT_DEFAULT
+    set->holdout = options->holdout_global == 0    ? HOLDOUT_DEFAULT
                    : options->holdout_global == -1 ? 0
                                                    : (uint32_t)options->holdout_global;
-    return note_settings(set) == OK ? OK : error_set(err, ERR_NOMEM, "campaigns: out of memory");
+    return note_settings(set) == OK ? OK
+                                    : error_set(err, ERR_NOMEM, "campaigns: out of memory");
 }
 
 enum status campaign_set_load(const struct campaign_options *options, struct campaign_set **out,

@@ -30,7 +30,8 @@ static void add(struct object *object, const char *name, struct template_value v
 
 static struct template_value object_value(const struct object *object)
 {
-    return (struct template_value){.kind = VALUE_OBJECT, .n = object->n, .fields = object->fields};
+    return (struct template_value){
+        .kind = VALUE_OBJECT, .n = object->n, .fields = object->fields};
 }
 
 static struct object new_object(struct arena *arena, uint32_t n_fields,
@@ -62,7 +63,8 @@ static struct template_value attributes_value(struct arena *arena, const struct 
     struct object object = {.record = record};
 
     object.fields = arena_alloc(arena, (map->n + 1) * sizeof(*object.fields));
-    for (uint32_t i = map->n; object.fields && i > 0; i--) { /* later keys win: they come first */
+    for (uint32_t i = map->n; object.fields && i > 0;
+         i--) { /* later keys win: they come first */
         struct template_value value = value_text(map->at[i - 1].value);
 
         value.record = record;
@@ -76,8 +78,8 @@ static enum status item_value(const struct candidate *c, const struct candidate_
                               struct template_value *out)
 {
     const struct catalog_item *item = &from->facts->item;
-    struct object object = new_object(c->arena, ITEM_FIELDS, SOURCE_CATALOG, item->item_id,
-                                      from->facts->version);
+    struct object object =
+        new_object(c->arena, ITEM_FIELDS, SOURCE_CATALOG, item->item_id, from->facts->version);
     struct object cart = new_object(c->arena, 0, SOURCE_PERSON, item->item_id, -1);
 
     if (!is_whole(&object) || !is_whole(&cart))
@@ -111,7 +113,8 @@ static struct template_value total_value(const struct candidate *c)
         const struct catalog_item *item = &c->items[i].facts->item;
 
         if (!str_equal(item->currency, currency) ||
-            __builtin_mul_overflow(item->price_e4, (int64_t)c->items[i].cart->quantity, &line) ||
+            __builtin_mul_overflow(item->price_e4, (int64_t)c->items[i].cart->quantity,
+                                   &line) ||
             __builtin_add_overflow(sum, line, &sum))
             return (struct template_value){.kind = VALUE_NIL};
     }
@@ -120,8 +123,7 @@ static struct template_value total_value(const struct candidate *c)
 
 static enum status cart_value(const struct candidate *c, struct template_value *out)
 {
-    struct object object =
-        new_object(c->arena, CART_FIELDS, SOURCE_PERSON, str_of("cart"), -1);
+    struct object object = new_object(c->arena, CART_FIELDS, SOURCE_PERSON, str_of("cart"), -1);
     struct object prices = new_object(c->arena, 0, SOURCE_CATALOG, str_of("cart"), -1);
     double quantity = 0;
 

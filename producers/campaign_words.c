@@ -78,8 +78,8 @@ bool campaign_audience_has(const struct campaign_set *set, const struct campaign
 
 uint32_t campaign_bucket(const char *salt, struct str user_id)
 {
-    char joined[2 * CAMPAIGN_NAME_MAX + ID_MAX_BYTES];
-    size_t n_salt = strnlen(salt, 2 * CAMPAIGN_NAME_MAX);
+    char joined[SALT_MAX + ID_MAX_BYTES];
+    size_t n_salt = strnlen(salt, SALT_MAX);
     size_t n_user = user_id.len < ID_MAX_BYTES ? user_id.len : ID_MAX_BYTES;
 
     memcpy(joined, salt, n_salt);

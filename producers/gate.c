@@ -143,9 +143,11 @@ static enum verdict gate_holdout(struct candidate *c)
 
 /* ---- 5 and 6: the occasion ---- */
 
-static const struct item_facts *facts_of(const struct candidate *c, const struct cart_item *item)
+static const struct item_facts *facts_of(const struct candidate *c,
+                                         const struct cart_item *item)
 {
-    return c->lookup && c->lookup->find ? c->lookup->find(c->lookup->context, item->item) : NULL;
+    return c->lookup && c->lookup->find ? c->lookup->find(c->lookup->context, item->item)
+                                        : NULL;
 }
 
 /* The catalogue's price, else the one the event gave, else 0. Saturates. */
@@ -180,7 +182,8 @@ static enum verdict gate_still_true(struct candidate *c)
         return suppress(c, "no_longer_true", "the cart is empty");
     value = cart_value_e4(c);
     if (value < c->campaign->min_value_e4)
-        return suppress(c, "no_longer_true", "the cart is worth %lld.%04lld, less than %lld.%04lld",
+        return suppress(c, "no_longer_true",
+                        "the cart is worth %lld.%04lld, less than %lld.%04lld",
                         (long long)(value / 10000), (long long)(value % 10000),
                         (long long)(c->campaign->min_value_e4 / 10000),
                         (long long)(c->campaign->min_value_e4 % 10000));
@@ -242,7 +245,7 @@ static enum verdict gate_budget(struct candidate *c)
 static void choose_arm(struct candidate *c)
 {
     const struct campaign *campaign = c->campaign;
-    char salt[2 * CAMPAIGN_NAME_MAX];
+    char salt[SALT_MAX];
     uint32_t at, sum = 0;
 
     if (campaign->n_arms == 0)
@@ -285,9 +288,9 @@ static enum verdict gate_channel(struct candidate *c)
         for (uint32_t i = 0; i < text.len; i++)
             characters += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
         if (characters > kind->max_characters || text.len > kind->max_bytes)
-            return suppress(c, "too_long",
-                            "%s has %u characters, %u bytes; at most %u and %u", kind->name,
-                            characters, text.len, kind->max_characters, kind->max_bytes);
+            return suppress(c, "too_long", "%s has %u characters, %u bytes; at most %u and %u",
+                            kind->name, characters, text.len, kind->max_characters,
+                            kind->max_bytes);
         if (kind->required && text.len == 0)
             return suppress(c, "copy_missing", "%s came out empty", kind->name);
     }

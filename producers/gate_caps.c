@@ -55,9 +55,8 @@ static int64_t full_until(const struct cap *cap, const struct candidate *c, uint
 {
     int64_t length_ms = cap->window == CAP_ROLLING_7D ? 7 * (int64_t)DAY_MS : DAY_MS;
     int64_t last_ms = 0;
-    int64_t from_ms = cap->window == CAP_CALENDAR_DAY
-                          ? zone_day_start_ms(c->zone, c->now_ms, 0)
-                          : c->now_ms - length_ms + 1;
+    int64_t from_ms = cap->window == CAP_CALENDAR_DAY ? zone_day_start_ms(c->zone, c->now_ms, 0)
+                                                      : c->now_ms - length_ms + 1;
 
     *n = count_sends(cap, c->user, from_ms, &last_ms);
     if (*n < cap->limit)
@@ -88,7 +87,7 @@ enum verdict gate_caps(struct candidate *c)
         return VERDICT_PASS;
     for (uint32_t i = 0; i < c->campaign->n_caps; i++) { /* the one that lasts longest */
         const struct cap *cap = &c->campaign->caps[i];
-        uint32_t n;
+        uint32_t n = 0;
         int64_t full = applies(cap, c) ? full_until(cap, c, &n) : 0;
 
         if (full > until_ms) {

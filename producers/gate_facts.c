@@ -76,9 +76,9 @@ static bool scan_plain(struct scan *scan)
 /* A character reference that names a claim: &#8364; or &euro;. Moves past it. */
 static bool scan_reference(struct scan *scan, uint32_t *at)
 {
-    static const char *const names[] = {"euro",   "pound",  "yen",    "cent", "curren", "percnt",
-                                        "dollar", "frac12", "frac14", "frac34", "sup1", "sup2",
-                                        "sup3",   "permil"};
+    static const char *const names[] = {"euro",   "pound",  "yen",    "cent",   "curren",
+                                        "percnt", "dollar", "frac12", "frac14", "frac34",
+                                        "sup1",   "sup2",   "sup3",   "permil"};
     struct str text = scan->output->text;
     uint32_t begin = *at, end = begin + 1;
 

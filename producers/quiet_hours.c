@@ -33,7 +33,8 @@ static bool known_name(struct str name, UChar *out)
     }
     u_charsToUChars(name.ptr, out, (int32_t)name.len);
     out[name.len] = 0;
-    ucal_getCanonicalTimeZoneID(out, (int32_t)name.len, canonical, ZONE_NAME_MAX, &system, &code);
+    ucal_getCanonicalTimeZoneID(out, (int32_t)name.len, canonical, ZONE_NAME_MAX, &system,
+                                &code);
     return U_SUCCESS(code) && system && !str_equal(name, str_of("Etc/Unknown"));
 }
 
@@ -65,7 +66,8 @@ void zone_close(struct zone *zone)
         ucal_close(calendar_of(zone));
 }
 
-/* A moment of the day that lies `add` days after now's; `last`: of two such moments the later. */
+/* A moment of the day that lies `add` days after now's; `last`: of two such moments the later.
+ */
 static int64_t moment(struct zone *zone, int64_t now_ms, int add, int minute, bool last)
 {
     UCalendar *calendar = calendar_of(zone);

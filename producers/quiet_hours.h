@@ -26,9 +26,9 @@ struct zone *zone_open(struct str name, const char *fallback);
 void zone_close(struct zone *zone); /* NULL is a no-op */
 
 struct quiet_answer {
-    bool quiet;         /* now lies in the span */
-    int64_t until_ms;   /* if quiet: the first moment after it */
-    int64_t next_ms;    /* the start of the next span, later than now */
+    bool quiet;       /* now lies in the span */
+    int64_t until_ms; /* if quiet: the first moment after it */
+    int64_t next_ms;  /* the start of the next span, later than now */
 };
 
 /** from == to: there is no span; next_ms is INT64_MAX then. Minutes of the day, 0..1439. */

@@ -20,21 +20,25 @@
 #include "producers/template_locale.h"
 
 enum {
-    TEMPLATE_OUTPUT_MAX = 64 * 1024, /* mail programs clip at about 100 KB; nothing here is longer */
-    TEMPLATE_TURNS_MAX = 1000,       /* of all loops together: no person reads a longer list */
-    TEMPLATE_DEPTH_MAX = 16,         /* of blocks and includes; bounds the C stack too */
-    TEMPLATE_OPERATIONS_MAX = 10000, /* tags, values and filters: about 1 ms at worst */
+    TEMPLATE_OUTPUT_MAX =
+        64 * 1024,             /* mail programs clip at about 100 KB; nothing here is longer */
+    TEMPLATE_TURNS_MAX = 1000, /* of all loops together: no person reads a longer list */
+    TEMPLATE_DEPTH_MAX = 16,   /* of blocks and includes; bounds the C stack too */
+    TEMPLATE_OPERATIONS_MAX = 10000,  /* tags, values and filters: about 1 ms at worst */
     TEMPLATE_SOURCE_MAX = 256 * 1024, /* bytes of one template with all it includes */
-    TEMPLATE_NAMES_MAX = 64,         /* distinct variable names: their slots live on the stack */
-    TEMPLATE_SPANS_MAX = 512,        /* inserted values; a text with more is refused */
+    TEMPLATE_NAMES_MAX = 64,  /* distinct variable names: their slots live on the stack */
+    TEMPLATE_SPANS_MAX = 512, /* inserted values; a text with more is refused */
 };
 
 enum template_target { /* what the text will be; decides how inserted values are escaped */
-    TARGET_LINE,  /* one line of plain text: title, subject. No control or bidi marks, no breaks */
-    TARGET_PLAIN, /* plain text with line breaks */
-    TARGET_HTML,  /* text, quoted attribute or link, by the place in the markup */
-    TARGET_URL,   /* a link: a whole http(s) address at its start, else percent-encoded */
-    TARGET_JSON,  /* inside quotes, or as a JSON value outside of them */
+                       TARGET_LINE,  /* one line of plain text: title, subject. No control or
+                                        bidi marks, no breaks */
+                       TARGET_PLAIN, /* plain text with line breaks */
+                       TARGET_HTML,  /* text, quoted attribute or link, by the place in the
+                                        markup */
+                       TARGET_URL,   /* a link: a whole http(s) address at its start, else
+                                        percent-encoded */
+                       TARGET_JSON,  /* inside quotes, or as a JSON value outside of them */
 };
 
 /* Which record a value comes from: who answers for what the text says. */
@@ -155,8 +159,8 @@ void template_close(struct template *template); /* NULL is a no-op */
  * ERR_NOT_FOUND: a variable is missing; ERR_INVALID: a value does not suit; ERR_FULL: beyond a
  * limit above; ERR_NOMEM: the arena is. err names the template, line and variable.
  */
-enum status template_render(const struct template *template,
-                            const struct template_input *input, struct arena *arena,
-                            struct template_output *out, struct error *err);
+enum status template_render(const struct template *template, const struct template_input *input,
+                            struct arena *arena, struct template_output *out,
+                            struct error *err);
 
 #endif

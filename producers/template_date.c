@@ -225,7 +225,8 @@ enum status date_format(struct renderer *r, const struct template_value *value,
     char *text;
 
     if (!date_value(value, &ms))
-        return render_error(r, ERR_INVALID, "date wants seconds since 1970 or 2026-03-29T02:30Z");
+        return render_error(r, ERR_INVALID,
+                            "date wants seconds since 1970 or 2026-03-29T02:30Z");
     if (r->input->time_zone)
         ms += zone_offset_ms(r->input->time_zone, ms);
     struct local_time t = local_time_of(ms);

@@ -39,7 +39,8 @@ static uint32_t mark_size(const unsigned char *p, size_t n)
     if (n >= 2 && *p == 0xd8 && p[1] == 0x9c) /* ALM */
         return 2;
     if (n >= 3 && *p == 0xe2 && p[1] == 0x80 &&
-        (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae))) /* LRM … RLO, LS, PS */
+        (p[2] == 0x8e || p[2] == 0x8f ||
+         (p[2] >= 0xa8 && p[2] <= 0xae))) /* LRM … RLO, LS, PS */
         return 3;
     if (n >= 3 && *p == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9) /* isolates */
         return 3;

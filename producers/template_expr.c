@@ -183,8 +183,8 @@ static enum status parse_segments(struct tag_reader *reader, struct expr *path)
         return ERR_NOMEM;
     while (reader->at < reader->end) {
         struct path_segment *segment = &path->segments[path->n_segments];
-        bool dot = *reader->at == '.' && reader->at + 1 < reader->end &&
-                   is_word_start(reader->at[1]);
+        bool dot =
+            *reader->at == '.' && reader->at + 1 < reader->end && is_word_start(reader->at[1]);
 
         if (!dot && *reader->at != '[')
             break;

@@ -81,8 +81,8 @@ static enum status filter_default(struct renderer *r, const struct filter_call *
 
     (void)r;
     for (uint8_t i = 1; i < call->n_args; i++)
-        allow_false |= str_equal(call->arg_name[i], str_of("allow_false")) &&
-                       value_is_true(&args[i]);
+        allow_false |=
+            str_equal(call->arg_name[i], str_of("allow_false")) && value_is_true(&args[i]);
     if (value->kind == VALUE_BOOL && !value->boolean && allow_false)
         return OK;
     if (!value_is_true(value) || value->kind == VALUE_EMPTY || value->kind == VALUE_BLANK ||
@@ -169,7 +169,8 @@ static enum status filter_truncate(struct renderer *r, const struct filter_call 
     double room = length - text_length(dots);
     struct str kept = {text.ptr, text_prefix(text, room > 0 ? (uint32_t)room : 0)};
     uint32_t last = text_prefix(kept, kept.len ? text_length(kept) - 1 : 0);
-    bool fact = !makes_claim((struct str){kept.ptr + last, kept.len - last}) && !makes_claim(dots);
+    bool fact =
+        !makes_claim((struct str){kept.ptr + last, kept.len - last}) && !makes_claim(dots);
 
     TRY(concat(r, kept, dots, &text));
     become(value, text, fact);
@@ -191,7 +192,8 @@ static enum status filter_date(struct renderer *r, const struct filter_call *cal
 }
 
 static enum status filter_number(struct renderer *r, const struct filter_call *call,
-                                 struct template_value *value, const struct template_value *args)
+                                 struct template_value *value,
+                                 const struct template_value *args)
 {
     double number, digits = -1;
     char *text;
@@ -255,7 +257,8 @@ static enum status filter_json(struct renderer *r, const struct filter_call *cal
 }
 
 static enum status filter_escape(struct renderer *r, const struct filter_call *call,
-                                 struct template_value *value, const struct template_value *args)
+                                 struct template_value *value,
+                                 const struct template_value *args)
 {
     struct str text;
     char *out;
@@ -285,7 +288,8 @@ static enum status filter_escape(struct renderer *r, const struct filter_call *c
     return OK;
 }
 
-/* {{ n | pluralize: "item", "items" }} or {{ n | pluralize: one: "…", few: "…", other: "…" }} */
+/* {{ n | pluralize: "item", "items" }} or {{ n | pluralize: one: "…", few: "…", other: "…" }}
+ */
 static enum status filter_pluralize(struct renderer *r, const struct filter_call *call,
                                     struct template_value *value,
                                     const struct template_value *args)
@@ -315,7 +319,8 @@ static enum status filter_pluralize(struct renderer *r, const struct filter_call
 }
 
 static enum status filter_append(struct renderer *r, const struct filter_call *call,
-                                 struct template_value *value, const struct template_value *args)
+                                 struct template_value *value,
+                                 const struct template_value *args)
 {
     struct str text, tail;
 

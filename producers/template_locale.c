@@ -151,11 +151,11 @@ static enum status read_numbers(struct template_locale *locale)
         read_symbol(money, UNUM_MONETARY_GROUPING_SEPARATOR_SYMBOL, locale->money_group);
         int primary = unum_getAttribute(decimal, UNUM_GROUPING_SIZE);
         int secondary = unum_getAttribute(decimal, UNUM_SECONDARY_GROUPING_SIZE);
-        int minimum = unum_getAttribute(decimal, UNUM_MINIMUM_GROUPING_DIGITS);
 
         locale->primary = (uint8_t)(primary > 0 ? primary : 0);
         locale->secondary = (uint8_t)(secondary > 0 ? secondary : locale->primary);
-        locale->minimum = (uint8_t)(minimum > 0 ? minimum : 1);
+        /* the attribute for it answers "automatic", so look: is 1234 written without a mark? */
+        locale->minimum = unum_formatInt64(decimal, 1234, text, 64, NULL, &code) == 4 ? 2 : 1;
         for (int negative = 0; negative < 2; negative++) {
             int32_t n = unum_formatDouble(decimal, negative ? -1 : 1, text, 64, NULL, &code);
 
@@ -178,7 +178,8 @@ static enum status read_dates(struct template_locale *locale)
         {UDAT_WEEKDAYS, UDAT_SHORT_WEEKDAYS}, /* from index 1, Sunday */
     };
     UErrorCode code = U_ZERO_ERROR;
-    UDateFormat *format = udat_open(UDAT_NONE, UDAT_DEFAULT, locale->name, NULL, 0, NULL, 0, &code);
+    UDateFormat *format =
+        udat_open(UDAT_NONE, UDAT_DEFAULT, locale->name, NULL, 0, NULL, 0, &code);
 
     for (int abbreviated = 0; U_SUCCESS(code) && abbreviated < 2; abbreviated++) {
         for (int i = 0; i < 19; i++) {
@@ -229,7 +230,8 @@ enum status template_locale_open(const char *name, struct template_locale **out,
     locale->plurals = uplrules_open(name, &code);
     locale->casing = ucasemap_open(name, 0, &code);
     if (U_FAILURE(code) || read_numbers(locale) != OK || read_dates(locale) != OK) {
-        error_set(err, status, "locale '%s': ICU gives no answer (%s)", name, u_errorName(code));
+        error_set(err, status, "locale '%s': ICU gives no answer (%s)", name,
+                  u_errorName(code));
         goto done;
     }
     *out = locale;
@@ -309,14 +311,15 @@ static char *put_decimal(const struct template_locale *locale, char *out, uint64
 uint32_t template_locale_money(const struct template_locale *locale, int64_t amount_e4,
                                const char *currency, char *out)
 {
-    const struct currency_style *style =
-        bsearch(currency, locale->currencies, locale->n_currencies,
-                sizeof(locale->currencies[0]), by_code); /* the code comes first in the struct */
+    const struct currency_style *style = bsearch(
+        currency, locale->currencies, locale->n_currencies, sizeof(locale->currencies[0]),
+        by_code); /* the code comes first in the struct */
     uint64_t amount = amount_e4 < 0 ? 0 - (uint64_t)amount_e4 : (uint64_t)amount_e4;
     int digits = style ? style->digits : 2;
     char *p = out;
 
-    /* a price with more decimals than its currency has (0.0025 €) keeps them: no fact is lost */
+    /* a price with more decimals than its currency has (0.0025 €) keeps them: no fact is lost
+     */
     while (digits < 4 && amount % power_of_ten(4 - digits) != 0)
         digits++;
     if (style)
@@ -340,7 +343,8 @@ uint32_t template_locale_number(const struct template_locale *locale, double num
     uint64_t unit = power_of_ten(n);
     double scaled = fabs(number) * (double)unit;
     /* half to even, as CLDR has it; beyond 2^53 a double has no decimals to round */
-    uint64_t value = scaled < 9e15 ? (uint64_t)nearbyint(scaled) : (uint64_t)fabs(number) * unit;
+    uint64_t value =
+        scaled < 9e15 ? (uint64_t)nearbyint(scaled) : (uint64_t)fabs(number) * unit;
     char *p = out;
     bool negative = number < 0 && value > 0;
 

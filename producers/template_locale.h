@@ -12,7 +12,9 @@
 
 struct template_locale;
 
-enum { LOCALE_NUMBER_MAX = 96 }; /* bytes of a formatted number or amount: 19 digits, marks, symbol */
+enum {
+    LOCALE_NUMBER_MAX = 96
+}; /* bytes of a formatted number or amount: 19 digits, marks, symbol */
 
 /**
  * The rules of a locale like "de" or "en-GB" (BCP 47). On OK, *out is the caller's.

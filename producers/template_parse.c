@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A tree takes up to about 40 bytes per byte of source ({{a}} is a node, a pipeline, a path). */
+/* A tree takes up to about 40 bytes per byte of source ({{a}} is a node, a pipeline, a path).
+ */
 enum { TEMPLATE_ARENA_MAX = 16 * 1024 * 1024 };
 
 /* The tag that ended a block; name.len 0: the text ended. */
@@ -97,7 +98,9 @@ static enum status read_tag(struct compiler *c, char closer, struct tag_reader *
     char quote = '\0';
 
     for (; p + 1 < c->end; p++) {
-        if (quote)
+        if (quote && *p == '\\')
+            p++;
+        else if (quote)
             quote = *p == quote ? '\0' : quote;
         else if (*p == '"' || *p == '\'')
             quote = *p;
@@ -196,7 +199,8 @@ static enum status skip_to_end(struct compiler *c, const char *end_name, struct 
 
 /* ---- nodes ---- */
 
-static enum status parse_output(struct compiler *c, struct tag_reader *reader, struct node **out)
+static enum status parse_output(struct compiler *c, struct tag_reader *reader,
+                                struct node **out)
 {
     struct node *node = *out = new_node(c, NODE_OUTPUT);
     enum escape escape = ESCAPE_PLAIN;
@@ -210,7 +214,8 @@ static enum status parse_output(struct compiler *c, struct tag_reader *reader, s
     return parse_pipeline(reader, &node->pipeline);
 }
 
-static enum status parse_assign(struct compiler *c, struct tag_reader *reader, struct node **out)
+static enum status parse_assign(struct compiler *c, struct tag_reader *reader,
+                                struct node **out)
 {
     struct node *node = *out = new_node(c, NODE_ASSIGN);
     struct str name = tag_identifier(reader);
@@ -304,8 +309,8 @@ static enum status parse_if(struct compiler *c, struct tag_reader *reader, bool 
         c->place = start;
         TRY(parse_block(c, &branch->body, &end));
         TRY(branch_ended(c, &end_place, branch == node->branches));
-        if (otherwise || !(str_equal(end.name, str_of("elsif")) ||
-                           str_equal(end.name, str_of("else"))))
+        if (otherwise ||
+            !(str_equal(end.name, str_of("elsif")) || str_equal(end.name, str_of("else"))))
             break;
         otherwise = str_equal(end.name, str_of("else"));
     }
@@ -577,7 +582,8 @@ enum status template_compile(const char *name, struct str text, enum template_ta
     if (!c.template)
         return error_set(err, ERR_NOMEM, "%s: out of memory", name);
     arena_init(&c.template->arena, TEMPLATE_ARENA_MAX);
-    struct str kept = arena_copy(&c.template->arena, (struct str){name, (uint32_t)strlen(name) + 1});
+    struct str kept =
+        arena_copy(&c.template->arena, (struct str){name, (uint32_t)strlen(name) + 1});
 
     if (!kept.ptr)
         goto done;

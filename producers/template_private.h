@@ -19,21 +19,29 @@ enum {
 
 /* ---- expressions ---- */
 
-enum expr_kind { EXPR_LITERAL, EXPR_PATH, EXPR_FORLOOP, EXPR_RANGE, EXPR_COMPARE, EXPR_AND, EXPR_OR };
+enum expr_kind {
+    EXPR_LITERAL,
+    EXPR_PATH,
+    EXPR_FORLOOP,
+    EXPR_RANGE,
+    EXPR_COMPARE,
+    EXPR_AND,
+    EXPR_OR
+};
 
 enum compare_op { OP_EQ, OP_NE, OP_LT, OP_GT, OP_LE, OP_GE, OP_CONTAINS };
 
 struct expr;
 
 struct path_segment {
-    struct str name;   /* ptr NULL: index */
+    struct str name; /* ptr NULL: index */
     struct expr *index;
 };
 
 struct expr {
-    uint8_t kind;    /* enum expr_kind */
-    uint8_t op;      /* enum compare_op */
-    uint8_t slot;    /* of a path */
+    uint8_t kind; /* enum expr_kind */
+    uint8_t op;   /* enum compare_op */
+    uint8_t slot; /* of a path */
     uint8_t n_segments;
     struct str text; /* as written, for sentences */
     union {
@@ -68,10 +76,10 @@ struct pipeline {
 enum escape {
     ESCAPE_LINE,
     ESCAPE_PLAIN,
-    ESCAPE_HTML,          /* in text: captured markup passes */
+    ESCAPE_HTML,           /* in text: captured markup passes */
     ESCAPE_HTML_ATTRIBUTE, /* quoted: the same letters are escaped, and markup as well */
-    ESCAPE_HTML_URL,      /* at the start of a link attribute: a whole address */
-    ESCAPE_HTML_URL_PART, /* further in */
+    ESCAPE_HTML_URL,       /* at the start of a link attribute: a whole address */
+    ESCAPE_HTML_URL_PART,  /* further in */
     ESCAPE_URL,
     ESCAPE_URL_PART,
     ESCAPE_JSON_TEXT,  /* within quotes */
@@ -93,9 +101,9 @@ enum node_kind {
 struct node;
 
 struct branch {
-    struct expr *condition;   /* if; NULL: else */
-    bool negate;              /* unless */
-    uint32_t n_values;        /* case */
+    struct expr *condition; /* if; NULL: else */
+    bool negate;            /* unless */
+    uint32_t n_values;      /* case */
     struct expr **values;
     struct node *body;
     struct branch *next;
@@ -122,7 +130,8 @@ struct node {
     };
 };
 
-struct template {
+struct template
+{
     struct arena arena;
     const char *name;
     enum template_target target;
@@ -136,12 +145,12 @@ struct template {
 
 /* Where in the markup the compiler stands; compared as bytes where branches meet. */
 struct place {
-    uint8_t state;      /* enum of template_context.c */
-    uint8_t link;       /* the attribute holds an address */
-    uint8_t forbidden;  /* the attribute holds code: no value may stand in it */
-    uint8_t started;    /* something of the address stands there already */
-    uint8_t raw;        /* in <script> or <style>: 's' or 't' */
-    uint8_t n_word;     /* letters of the name being read */
+    uint8_t state;     /* enum of template_context.c */
+    uint8_t link;      /* the attribute holds an address */
+    uint8_t forbidden; /* the attribute holds code: no value may stand in it */
+    uint8_t started;   /* something of the address stands there already */
+    uint8_t raw;       /* in <script> or <style>: 's' or 't' */
+    uint8_t n_word;    /* letters of the name being read */
     char word[13];
 };
 
@@ -165,10 +174,10 @@ struct compiler {
     struct error *err;
     const char *file; /* being read */
     const char *at, *end, *counted_to;
-    uint32_t line;     /* of counted_to */
+    uint32_t line;       /* of counted_to */
     size_t source_bytes; /* with all includes */
     uint32_t depth;
-    bool trim;         /* the last tag ended in "-": white space after it goes */
+    bool trim;                   /* the last tag ended in "-": white space after it goes */
     enum template_target target; /* of the text being read: plain within some captures */
     struct place place;
     uint8_t n_loops;
@@ -185,7 +194,8 @@ struct tag_reader {
 enum status compile_error(struct compiler *compiler, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-void *compile_alloc(struct compiler *compiler, size_t size); /* zeroed; NULL: out of memory, said */
+void *compile_alloc(struct compiler *compiler,
+                    size_t size); /* zeroed; NULL: out of memory, said */
 
 /** Slot of a name, new at first sight. */
 enum status compile_slot(struct compiler *compiler, struct str name, uint8_t *out);
@@ -246,8 +256,9 @@ enum status render_text(struct renderer *r, size_t n, char **out);
 
 bool value_is_true(const struct template_value *value);
 bool value_equal(const struct template_value *a, const struct template_value *b);
-enum status value_compare(struct renderer *r, enum compare_op op, const struct template_value *a,
-                          const struct template_value *b, bool *out);
+enum status value_compare(struct renderer *r, enum compare_op op,
+                          const struct template_value *a, const struct template_value *b,
+                          bool *out);
 
 /** As text; a text is itself, others are written into the arena. An object is refused. */
 enum status value_to_text(struct renderer *r, const struct template_value *value,
@@ -275,7 +286,8 @@ uint32_t text_prefix(struct str text, uint32_t n);
 /* Escapers write at most ESCAPE_GROWTH times the text's bytes. */
 enum { ESCAPE_GROWTH = 6 };
 
-/** Escapes text into out; *ok false: what stands at the start of a link is no http(s) address. */
+/** Escapes text into out; *ok false: what stands at the start of a link is no http(s) address.
+ */
 size_t escape_text(enum escape escape, struct str text, char *out, bool *ok);
 
 /** A value as JSON into the arena. */

@@ -70,7 +70,8 @@ static enum status reserve(struct renderer *r, size_t n)
 static enum status put_literal(struct renderer *r, struct str text)
 {
     if (r->n_out + text.len > TEMPLATE_OUTPUT_MAX)
-        return render_error(r, ERR_FULL, "the text has more than %d bytes", TEMPLATE_OUTPUT_MAX);
+        return render_error(r, ERR_FULL, "the text has more than %d bytes",
+                            TEMPLATE_OUTPUT_MAX);
     TRY(reserve(r, text.len));
     memcpy(r->out + r->n_out, text.ptr, text.len);
     r->n_out += text.len;
@@ -116,14 +117,16 @@ static enum status put_escaped(struct renderer *r, enum escape escape, struct st
     bool ok;
 
     if (text.len > TEMPLATE_OUTPUT_MAX)
-        return render_error(r, ERR_FULL, "the text has more than %d bytes", TEMPLATE_OUTPUT_MAX);
+        return render_error(r, ERR_FULL, "the text has more than %d bytes",
+                            TEMPLATE_OUTPUT_MAX);
     TRY(reserve(r, (size_t)text.len * ESCAPE_GROWTH));
     r->n_out += (uint32_t)escape_text(escape, text, r->out + r->n_out, &ok);
     if (!ok)
         return render_error(r, ERR_INVALID, "'%.*s' is no http(s) address",
                             (int)(text.len < 60 ? text.len : 60), text.len ? text.ptr : "");
     if (r->n_out > TEMPLATE_OUTPUT_MAX)
-        return render_error(r, ERR_FULL, "the text has more than %d bytes", TEMPLATE_OUTPUT_MAX);
+        return render_error(r, ERR_FULL, "the text has more than %d bytes",
+                            TEMPLATE_OUTPUT_MAX);
     return OK;
 }
 
@@ -320,7 +323,8 @@ static enum status render_capture(struct renderer *r, const struct node *node, e
     }
     *captured = (struct template_output){{text, r->n_out - offset}, spans, n_spans};
     if (node->escape)
-        r->slots[node->slot] = (struct template_value){.kind = VALUE_MARKUP, .markup = captured};
+        r->slots[node->slot] =
+            (struct template_value){.kind = VALUE_MARKUP, .markup = captured};
     else
         r->slots[node->slot] = value_text(captured->text);
     r->n_out = offset;
@@ -495,9 +499,8 @@ static enum status render_nodes(struct renderer *r, const struct node *node, enu
     return OK;
 }
 
-enum status template_render(const struct template *template,
-                            const struct template_input *input, struct arena *arena,
-                            struct template_output *out, struct error *err)
+enum status template_render(const struct template *template, const struct template_input *input,
+                            struct arena *arena, struct template_output *out, struct error *err)
 {
     enum { INSERTED_GUESS = 192 }; /* bytes of inserted values in a push text */
     struct renderer r;

@@ -72,7 +72,7 @@ static bool arrays_equal(const struct template_value *a, const struct template_v
     if (a->n != b->n)
         return false;
     for (uint32_t i = 0; i < a->n; i++) {
-        if (a->items[i].kind == VALUE_ARRAY || !value_equal(&a->items[i], &b->items[i]))
+        if (!value_equal(&a->items[i], &b->items[i]))
             return false;
     }
     return true;
@@ -127,8 +127,9 @@ static bool ordered(enum compare_op op, int order)
     }
 }
 
-enum status value_compare(struct renderer *r, enum compare_op op, const struct template_value *a,
-                          const struct template_value *b, bool *out)
+enum status value_compare(struct renderer *r, enum compare_op op,
+                          const struct template_value *a, const struct template_value *b,
+                          bool *out)
 {
     if (op == OP_EQ || op == OP_NE) {
         *out = value_equal(a, b) == (op == OP_EQ);

@@ -78,7 +78,7 @@ enum status avro_plan_open(const char *writer_json, size_t len, const struct rec
     enum status status;
 
     TRY(schema_init(&writer, writer_json, len, err));
-    status = avro_plan_make(writer.root, codec->schema.root, type->slot, out, err);
+    status = avro_plan_make(&writer, &codec->schema, type->slot, out, err);
     schema_deinit(&writer);
     return status;
 }

@@ -17,6 +17,7 @@ struct callee {
 
 struct compiler {
     struct op_list list;
+    bool identical; /* the two schemas are the same: so are their branches */
     struct callee callees[AVRO_NAMES_MAX];
     uint32_t n_callees;
     const struct schema_node *skipping[AVRO_SCHEMA_DEPTH_MAX]; /* records, outermost first */

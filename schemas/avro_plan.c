@@ -36,10 +36,11 @@ static void link_calls(struct compiler *c)
     }
 }
 
-static enum status compile(struct compiler *c, const struct schema_node *writer,
-                           const struct schema_node *reader, const struct slot *slot)
+static enum status compile(struct compiler *c, const struct schema *writer,
+                           const struct schema *reader, const struct slot *slot)
 {
-    TRY(compile_read(c, writer, reader, slot, 0));
+    c->identical = json_equal(writer->json, reader->json);
+    TRY(compile_read(c, writer->root, reader->root, slot, 0));
     op_emit(&c->list, END, 0);
     TRY(compile_callees(c));
     if (c->list.failed)
@@ -50,7 +51,7 @@ static enum status compile(struct compiler *c, const struct schema_node *writer,
     return OK;
 }
 
-enum status avro_plan_make(const struct schema_node *writer, const struct schema_node *reader,
+enum status avro_plan_make(const struct schema *writer, const struct schema *reader,
                            const struct slot *slot, struct avro_plan **out, struct error *err)
 {
     struct compiler *c = calloc(1, sizeof(*c)); /* too large for a stack: the callees */

@@ -136,7 +136,8 @@ struct avro_plan {
     uint32_t size; /* of the decoded value */
 };
 
-enum status avro_plan_make(const struct schema_node *writer, const struct schema_node *reader,
+/** The plan that reads the writer's records into the slot, which holds the reader's schema. */
+enum status avro_plan_make(const struct schema *writer, const struct schema *reader,
                            const struct slot *slot, struct avro_plan **out, struct error *err);
 
 struct avro_encoder {

@@ -9,7 +9,8 @@
  *
  * Where the specification leaves a choice:
  *   - a writer's type goes into the first branch of our union that it resolves to, promotions
- *     included, but a record, enum or fixed of the same full name comes first;
+ *     included (the specification to the letter), but a record, enum or fixed of the same full
+ *     name comes first, and between two equal schemas each branch is read as itself;
  *   - names match if their last parts are equal, or one of our aliases is theirs;
  *   - decimals of other scales are converted where that is exact, timestamps of other units
  *     rounded down; text is not read as a decimal, though its bytes could be.
@@ -419,6 +420,7 @@ static enum status resolve_writer_union(struct compiler *c, const struct schema_
 {
     bool is_optional = slot->kind == SLOT_OPTIONAL || slot->kind == SLOT_OPTIONAL_STR;
     struct branch_list branches;
+    bool identical = (c->identical || w == r) && r->kind == SCHEMA_UNION && r->n == w->n;
     uint32_t n_fit = 0;
 
     for (uint32_t i = 0; w->n == 2 && r->kind == SCHEMA_UNION && is_optional && i < 2; i++) {
@@ -431,7 +433,8 @@ static enum status resolve_writer_union(struct compiler *c, const struct schema_
         struct mark before = compiler_mark(c);
 
         begin_branch(c, &branches, i);
-        if (compile_read(c, w->branches[i], r, slot, offset) == OK)
+        if ((identical ? resolve_branch(c, w->branches[i], r, i, slot, offset)
+                       : compile_read(c, w->branches[i], r, slot, offset)) == OK)
             n_fit++;
         else {
             compiler_rewind(c, before);

@@ -34,7 +34,7 @@ struct task_position {
     int64_t catalog_refused_next[CATALOG_PARTITIONS_MAX];
     int64_t wall_ms;                 /* when the transaction was made */
     char rules_version[33];          /* of campaigns, templates and settings, in hex */
-    char transactional_id[256];      /* of its producer */
+    char transactional_id[304];      /* of its producer */
     uint32_t n_segments;
     struct position_segment segments[POSITION_SEGMENTS_MAX];
 };

@@ -187,6 +187,7 @@ up() { # DIR [KAFKA_PORT [REGISTRY_PORT]] [--with-parent]
         setsid "${BASH_SOURCE[0]}" run "$server" "$dir" "${ports[i]}" \
             </dev/null >"$dir/$server/log" 2>&1 &
         launched+=($!)
+        disown # the shell need not tell when it is killed
     done
     wait_for broker "$dir/broker" "${launched[0]}"
     wait_for registry "$dir/registry" "${launched[1]}"

@@ -262,7 +262,7 @@ static void run_pair(struct filter *f, const char *reader_text, const char *writ
     }
     slot = generic_slot(reader.root, &f->arena);
     ensure(slot);
-    if (avro_plan_make(writer.root, reader.root, slot, &plan, &err) != OK) {
+    if (avro_plan_make(&writer, &reader, slot, &plan, &err) != OK) {
         printf("plan %s\n", err.text);
         goto done;
     }

@@ -11,11 +11,14 @@ import unittest
 from decimal import Decimal
 from pathlib import Path
 
+import requests
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from freshet_test import (KafkaBroker, Producer, Shop, click, create_topics, make_folder, millis,
-                          order, own_cluster, read_topic, register, wait_until)
+from freshet_test import (FreshetProcess, KafkaBroker, Producer, Shop, click, create_topics,
+                          make_folder, millis, order, own_cluster, read_topic, register,
+                          wait_until)
+from freshet_test.process import merge
 
 
 class OnASharedCluster(unittest.TestCase):
@@ -140,6 +143,71 @@ class OnServersOfItsOwn(unittest.TestCase):
         subprocess.run([sys.executable, "-c", "import freshet_test"], check=True,
                        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
         self.assertFalse(Path(folder).exists())
+
+
+# Answers what the harness asks `freshet run` for; says a sanitizer's words when asked to.
+STAND_IN = """#!%s
+import http.server, json, signal, sys
+listen = next(l for l in open(sys.argv[3]) if "listen" in l).split('"')[1]
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = {"/readyz": "ok", "/v1/status": json.dumps({"argv": sys.argv[1:]}), "/metrics":
+                '# HELP a b\\na_total{x="1",y="p q"} 2\\na_total{x="2",y="r"} 3.5\\nb 1e3\\n'}.get(self.path)
+        if self.path == "/fault":
+            print("==1==ERROR: AddressSanitizer: heap-use-after-free", file=sys.stderr, flush=True)
+        self.send_response(200 if body else 404)
+        self.end_headers()
+        self.wfile.write((body or "").encode())
+    def log_message(self, *_):
+        pass
+http.server.HTTPServer(("127.0.0.1", int(listen.split(":")[1])), Handler).serve_forever()
+"""
+
+
+class OnAStandInForFreshet(unittest.TestCase):
+    def setUp(self):
+        binary = make_folder() / "freshet"
+        binary.write_text(STAND_IN % sys.executable)
+        binary.chmod(0o755)
+        self.process = FreshetProcess({"app": "a", "kafka": {"linger.ms": 5}}, ["--set", "k=1"],
+                                      binary=str(binary))
+
+    def test_it_is_started_asked_and_stopped(self):
+        with self.process as freshet:
+            self.assertEqual(freshet.status()["argv"],
+                             ["run", "-c", str(freshet.config), "--set", "k=1"])
+            self.assertEqual(freshet.metric("a_total"), 5.5)
+            self.assertEqual(freshet.metric("a_total", y="p q"), 2)
+            self.assertEqual(freshet.metric("b"), 1000)
+            self.assertEqual(freshet.metric("c"), 0)
+            self.assertGreater(freshet.rss_bytes(), 1_000_000)
+            self.assertEqual(freshet.terminate(), 7)
+            self.assertFalse(freshet.running)
+
+    def test_it_is_stopped_in_the_middle_and_killed(self):
+        with self.process as freshet:
+            freshet.pause()
+            with self.assertRaises(requests.RequestException):
+                freshet.get("/readyz", timeout=0.3)
+            freshet.resume()
+            self.assertTrue(freshet.is_ready())
+            freshet.kill()
+            with self.assertRaisesRegex(AssertionError, "ended with exit code -9"):
+                freshet.wait_ready()
+            freshet.start()
+            self.assertEqual(freshet.terminate(), 7)
+
+    def test_a_sanitizers_report_fails_the_test(self):
+        with self.assertRaisesRegex(AssertionError, "heap-use-after-free"):
+            with self.process as freshet:
+                freshet.get("/fault")
+
+    def test_settings_are_yaml_and_changes_lie_over_them(self):
+        text = self.process.config.read_text()
+        self.assertIn('app: "a"\nkafka:\n  linger.ms: 5\n', text)
+        self.assertEqual(merge({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}, "d": 4}),
+                         {"a": {"b": 3, "c": 2}, "d": 4})
 
 
 class Waiting(unittest.TestCase):

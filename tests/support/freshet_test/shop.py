@@ -32,6 +32,8 @@ KEY_OF_TOPIC = {"catalog": "item_id"}
 
 WEEK_MS = str(7 * 86_400_000)
 COMPACTED = {"cleanup.policy": "compact", "delete.retention.ms": WEEK_MS}
+# Replays read the tables' old values: they are kept as long as the inputs.
+TABLE = {**COMPACTED, "min.compaction.lag.ms": str(30 * 86_400_000)}
 # Event times of tests may be years old; without this the broker would delete such records.
 KEPT = {"retention.ms": "-1"}
 # Outputs and dead letters may be 64 KiB larger than inputs.
@@ -75,7 +77,7 @@ class Shop:
         topics |= {self.topic(name): (p, {**KEPT, **WIDER}) for name in
                    ("recommendations", "content.push", "content.email", "content.social",
                     "content.seo", "content.onsite", "suppressed", "dead-letter")}
-        topics |= {self.topic(name): (p, COMPACTED) for name in ("catalog", "users")}
+        topics |= {self.topic(name): (p, TABLE) for name in ("catalog", "users")}
         topics |= {self.topic("profiles"): (p, {**COMPACTED, **WIDER}),
                    self.internal("changelog"): (p, {**COMPACTED, **WIDER}),
                    self.internal("journal"): (p, {**KEPT, **WIDER}),
