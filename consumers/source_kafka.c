@@ -19,6 +19,7 @@
 #include "consumers/source.h"
 
 #include "consumers/decoder.h"
+#include "consumers/partitioner.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
@@ -599,9 +600,9 @@ static void judge_time(struct source *source, struct task *t, int topic, struct 
 
 static void count_misplaced(struct source *source, int task, const rd_kafka_message_t *message)
 {
-    if (message->key && rd_kafka_msg_partitioner_murmur2(NULL, message->key, message->key_len,
-                                                         (int32_t)source->n_partitions, NULL,
-                                                         NULL) != task)
+    if (message->key && partition_of(source->options.settings->partitioner,
+                                     text_of(message->key, message->key_len),
+                                     (int32_t)source->n_partitions) != task)
         source->misplaced++;
 }
 

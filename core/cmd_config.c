@@ -56,6 +56,12 @@ static int check_path(const char *key, const char *path, bool folder)
     return 0;
 }
 
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0 ||
+           strncmp(address, "localhost:", 10) == 0;
+}
+
 static int check(const struct settings *settings)
 {
     int n_bad = check_kafka(settings);
@@ -66,7 +72,7 @@ static int check(const struct settings *settings)
     n_bad += check_path("registry.ca", settings->registry.ca, false);
     n_bad += check_path("campaigns.dir", settings->campaigns.dir, true);
     n_bad += check_path("campaigns.templates", settings->campaigns.templates, true);
-    if (strncmp(settings->http.listen, "127.", 4) != 0 && !settings->http.token_file[0])
+    if (!is_loopback(settings->http.listen) && !settings->http.token_file[0])
         cli_say(
             "note: http.listen %s may be reached from elsewhere, and http.token_file is not "
             "set: anybody there can ask about anybody",

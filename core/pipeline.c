@@ -11,6 +11,7 @@
 #include "core/worker_private.h"
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "core/base/log.h"
 #include "features/user_update.h"
 
@@ -71,7 +72,7 @@ static bool asks_for_list(const struct settings *settings, const struct event_ba
     if (events->topic[lane] != INPUT_CLICKSTREAM ||
         !(settings->recommend.on_mask & 1u << click->type))
         return false;
-    return user->n_qualifying++ % (uint32_t)settings->recommend.every == 0;
+    return ++user->n_qualifying % (uint32_t)settings->recommend.every == 0;
 }
 
 static enum status apply_lane(struct worker *worker, uint32_t lane, struct error *err)
@@ -105,9 +106,25 @@ static enum status apply_lane(struct worker *worker, uint32_t lane, struct error
     return OK;
 }
 
+/* The batch's persons wait for memory together and not one after the other. */
+static void prefetch_users(const struct worker *worker)
+{
+    const struct event_batch *events = &worker->batch;
+    uint64_t hashes[EVENT_BATCH_MAX];
+
+    for (uint32_t lane = 0; lane < events->n; lane++) {
+        hashes[lane] = hash64(events->user_id[lane]);
+        user_cache_prefetch(worker->homes[events->task[lane]]->cache, hashes[lane], 0);
+    }
+    for (uint32_t lane = 0; lane < events->n; lane++)
+        user_cache_prefetch(worker->homes[events->task[lane]]->cache, hashes[lane], 1);
+}
+
 static enum status features_stage(struct worker *worker, struct error *err)
 {
     const struct event_batch *events = &worker->batch;
+
+    prefetch_users(worker);
 
     worker->features.n = events->n;
     for (uint32_t lane = 0; lane < events->n; lane++) {

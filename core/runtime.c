@@ -1,8 +1,8 @@
 #include "core/runtime.h"
 
+#include "consumers/partitioner.h"
 #include "core/base/log.h"
 
-#include <librdkafka/rdkafka.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -169,13 +169,8 @@ void refusals_drop(struct runtime *runtime, const struct task_position *position
 
 uint32_t runtime_task_of(const struct runtime *runtime, struct str user_id)
 {
-    int32_t n = (int32_t)runtime->n_partitions;
-
-    if (strncmp(runtime->settings->partitioner, "consistent", 10) == 0)
-        return (uint32_t)rd_kafka_msg_partitioner_consistent(NULL, user_id.ptr, user_id.len, n,
-                                                             NULL, NULL);
-    return (uint32_t)rd_kafka_msg_partitioner_murmur2(NULL, user_id.ptr, user_id.len, n, NULL,
-                                                      NULL);
+    return (uint32_t)partition_of(runtime->settings->partitioner, user_id,
+                                  (int32_t)runtime->n_partitions);
 }
 
 void runtime_phase(struct runtime *runtime, const char *format, ...)

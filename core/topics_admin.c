@@ -373,6 +373,8 @@ static enum status create(struct admin *admin, const struct settings *settings,
     if (n_asked == 0)
         return OK;
     options = options_for(admin, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_set_operation_timeout(options, REQUEST_TIMEOUT_MS, text,
+                                                sizeof(text));
     rd_kafka_CreateTopics(admin->client, asked, n_asked, options, admin->queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_NewTopic_destroy_array(asked, n_asked);

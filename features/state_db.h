@@ -91,8 +91,11 @@ enum status state_db_drop_task(struct state_db *db, uint16_t task, struct error 
 /** Writes memtables to disk. */
 enum status state_db_flush(struct state_db *db, struct error *err);
 
-/** A consistent copy into dir, which must not exist (hard links where possible). */
-enum status state_db_checkpoint(struct state_db *db, const char *dir, struct error *err);
+/**
+ * A copy of everything into dir, which must not exist: the keys of one moment, also from a
+ * folder that a running process has open (then read_only). Takes the time of reading it all.
+ */
+enum status state_db_copy(struct state_db *db, const char *dir, struct error *err);
 
 /** RocksDB's estimate of bytes in memory and on disk. */
 void state_db_size(struct state_db *db, size_t *out_memory, size_t *out_disk);

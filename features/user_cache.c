@@ -1,11 +1,12 @@
 /*
- * A chained hash table of immutable entries:
+ * A chained hash table of entries:
  *
  *   buckets[h] -> entry {key, value, flags} -> entry -> …
  *   dirty[]       the entries RocksDB does not have yet
  *
- * A new value is a new entry; the old one leaves the table. If the flusher is just writing the
- * old one (FLUSHING), it is only unlinked and marked ORPHAN, and the flusher frees it. The
+ * A new value takes the place of the old one if it has room there and the flusher is not just
+ * writing it (FLUSHING); else it is a new entry, and the old one leaves the table: freed, or
+ * marked ORPHAN for the flusher to free. The
  * flusher needs the lock to take the dirty array and to clear marks, not while it writes.
  *
  * The watermark of a cycle is the changelog end known when the dirty array was taken: every
@@ -28,6 +29,7 @@ enum {
     BUCKETS_MIN = 1024,
     FLUSH_STEP_BYTES = 128 * 1024, /* keeps a RocksDB write below a millisecond */
     ENTRY_OVERHEAD = 16,           /* malloc's own, for the budget */
+    VALUE_ROUND = 64,              /* room for a person's next few events in the same place */
 };
 
 enum entry_flags { ENTRY_DIRTY = 1, ENTRY_FLUSHING = 2, ENTRY_ORPHAN = 4 };
@@ -36,6 +38,7 @@ struct entry {
     struct entry *next;
     uint64_t hash;
     uint32_t key_len, value_len;
+    uint32_t value_capacity;
     uint32_t dirty_index; /* while DIRTY: its place in dirty[] */
     uint8_t flags;
     atomic_uchar used;
@@ -66,7 +69,7 @@ struct user_cache {
 
 static size_t entry_bytes(const struct entry *entry)
 {
-    return sizeof(*entry) + ENTRY_OVERHEAD + entry->key_len + entry->value_len;
+    return sizeof(*entry) + ENTRY_OVERHEAD + entry->key_len + entry->value_capacity;
 }
 
 static struct str entry_key(const struct entry *entry)
@@ -120,6 +123,20 @@ static struct entry **find_link(const struct user_cache *cache, struct str user_
     while (*link && ((*link)->hash != hash || !str_equal(entry_key(*link), user_id)))
         link = &(*link)->next;
     return link;
+}
+
+void user_cache_prefetch(const struct user_cache *cache, uint64_t hash, int step)
+{
+    struct entry **bucket = &cache->buckets[hash & (cache->n_buckets - 1)];
+
+    if (step == 0) {
+        __builtin_prefetch(bucket);
+    } else if (*bucket) { /* header and key, then the beginning of the value */
+        __builtin_prefetch(*bucket);
+        __builtin_prefetch((const char *)*bucket + 64);
+        __builtin_prefetch((const char *)*bucket + 128);
+        __builtin_prefetch((const char *)*bucket + 192);
+    }
 }
 
 bool user_cache_find(struct user_cache *cache, struct str user_id, uint64_t hash,
@@ -227,36 +244,52 @@ static bool reserve_dirty(struct user_cache *cache)
     return true;
 }
 
+static void mark_dirty(struct user_cache *cache, struct entry *entry)
+{
+    entry->flags |= ENTRY_DIRTY;
+    entry->dirty_index = cache->n_dirty;
+    cache->dirty[cache->n_dirty++] = entry;
+    add_bytes(&cache->dirty_bytes, entry_bytes(entry));
+}
+
+static struct entry *new_entry(struct str user_id, uint64_t hash, size_t len)
+{
+    size_t capacity = (len + VALUE_ROUND - 1) & ~(size_t)(VALUE_ROUND - 1);
+    struct entry *entry = malloc(sizeof(*entry) + user_id.len + capacity);
+
+    if (!entry)
+        return NULL;
+    *entry = (struct entry){
+        .hash = hash, .key_len = user_id.len, .value_capacity = (uint32_t)capacity};
+    memcpy(entry->bytes, user_id.ptr, user_id.len);
+    return entry;
+}
+
 enum status user_cache_put(struct user_cache *cache, struct str user_id, uint64_t hash,
                            const uint8_t *bytes, size_t len)
 {
-    struct entry *entry = malloc(sizeof(*entry) + user_id.len + len);
-
-    if (!entry || !reserve_dirty(cache)) {
-        free(entry);
-        return ERR_NOMEM;
-    }
-    *entry = (struct entry){.hash = hash,
-                            .key_len = user_id.len,
-                            .value_len = (uint32_t)len,
-                            .flags = ENTRY_DIRTY,
-                            .dirty_index = cache->n_dirty};
-    atomic_store_explicit(&entry->used, 1, memory_order_relaxed);
-    memcpy(entry->bytes, user_id.ptr, user_id.len);
-    if (len)
-        memcpy(entry->bytes + user_id.len, bytes, len);
-
     struct entry **link = find_link(cache, user_id, hash);
-    struct entry *old = *link;
+    struct entry *old = *link, *entry = old;
 
-    entry->next = old ? old->next : NULL;
-    *link = entry;
-    cache->dirty[cache->n_dirty++] = entry;
-    cache->n_entries++;
-    add_bytes(&cache->bytes, entry_bytes(entry));
-    add_bytes(&cache->dirty_bytes, entry_bytes(entry));
-    if (old)
-        release_entry(cache, old);
+    if (!reserve_dirty(cache))
+        return ERR_NOMEM;
+    if (!old || (old->flags & ENTRY_FLUSHING) || old->value_capacity < len) {
+        entry = new_entry(user_id, hash, len);
+        if (!entry)
+            return ERR_NOMEM;
+        entry->next = old ? old->next : NULL;
+        *link = entry;
+        cache->n_entries++;
+        add_bytes(&cache->bytes, entry_bytes(entry));
+        if (old)
+            release_entry(cache, old);
+    }
+    if (len)
+        memcpy(entry->bytes + entry->key_len, bytes, len);
+    entry->value_len = (uint32_t)len;
+    atomic_store_explicit(&entry->used, 1, memory_order_relaxed);
+    if (!(entry->flags & ENTRY_DIRTY))
+        mark_dirty(cache, entry);
     if (cache->n_entries > cache->n_buckets)
         grow(cache);
     return OK;
@@ -382,10 +415,8 @@ static void return_entries(struct user_cache *cache, struct cycle *cycle, uint32
             continue;
         }
         ensure(reserve_dirty(cache));
-        entry->flags = ENTRY_DIRTY;
-        entry->dirty_index = cache->n_dirty;
-        cache->dirty[cache->n_dirty++] = entry;
-        add_bytes(&cache->dirty_bytes, entry_bytes(entry));
+        entry->flags = 0;
+        mark_dirty(cache, entry);
     }
     if (cache->changelog_next < 0) {
         cache->changelog_next = cycle->changelog_next;

@@ -25,6 +25,12 @@ void user_cache_close(struct user_cache *cache); /* dirty values are forgotten *
 bool user_cache_find(struct user_cache *cache, struct str user_id, uint64_t hash,
                      const uint8_t **out, size_t *out_len);
 
+/**
+ * The worker, ahead of find() for a batch: first for all hashes with step 0, then with step 1.
+ * Two loads wait for memory in a find; asked for early, a batch's loads wait together.
+ */
+void user_cache_prefetch(const struct user_cache *cache, uint64_t hash, int step);
+
 /** The worker, when find() says false: the database's bytes, malloc'ed. ERR_NOT_FOUND, ERR_IO. */
 enum status user_cache_miss(struct user_cache *cache, struct str user_id, char **out,
                             size_t *out_len);

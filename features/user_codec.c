@@ -3,7 +3,7 @@
  * last_ms because they are close to it):
  *
  *   u8 version | u64 next_fire | u n_events | z last | z last-first
- *   items    u8 n, u8 n_session, z last-session_start, n x {u64 item, z last-time, u8 action, u8 n}
+ *   items    u8 n, u8 n_session, z last-session_start, n x {u64 item, u64 time<<16|action<<8|n}
  *   counters u8 n, z last-counters_ms, n x f32 | u n_qualifying
  *   ids      u8 n, n x u64
  *   cart     u8 n, [z last-cart_ms, str currency], n x {str id, z quantity, z price, z last-time}
@@ -17,7 +17,7 @@
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 
-enum { USER_VERSION = 1 };
+enum { USER_VERSION = 1, ITEM_BYTES = 16 };
 
 void user_state_init(struct user_state *user, struct str user_id)
 {
@@ -63,13 +63,27 @@ static void put_items(struct byte_writer *w, const struct user_state *user)
     bytes_put_u8(w, user->n_items);
     bytes_put_u8(w, user->n_session);
     bytes_put_zigzag(w, user->last_ms - user->session_start_ms);
-    for (int i = 0; i < user->n_items; i++) {
-        const struct user_item *item = &user->items[i];
+    uint8_t *at = bytes_room(w, user->n_items * (size_t)ITEM_BYTES);
 
-        bytes_put_u64(w, item->item);
-        bytes_put_zigzag(w, user->last_ms - item->time_ms);
-        bytes_put_u8(w, item->action);
-        bytes_put_u8(w, item->n);
+    for (int i = 0; at && i < user->n_items; i++) {
+        const struct user_item *item = &user->items[i];
+        uint64_t words[2] = {htole64(item->item),
+                             htole64((uint64_t)item->time_ms << 16 |
+                                     (uint64_t)item->action << 8 | item->n)};
+
+        memcpy(at + (size_t)i * ITEM_BYTES, words, ITEM_BYTES);
+    }
+}
+
+static void put_event_ids(struct byte_writer *w, const struct user_state *user)
+{
+    bytes_put_u8(w, user->n_event_ids);
+    uint8_t *at = bytes_room(w, user->n_event_ids * sizeof(uint64_t));
+
+    for (int i = 0; at && i < user->n_event_ids; i++) {
+        uint64_t id = htole64(user->event_ids[i]);
+
+        memcpy(at + (size_t)i * sizeof(id), &id, sizeof(id));
     }
 }
 
@@ -139,9 +153,7 @@ uint32_t user_encode(const struct user_state *user, uint8_t *out, uint32_t capac
     for (int i = 0; i < user->n_counters; i++)
         bytes_put_f32(&w, user->counters[i]);
     bytes_put_varint(&w, user->n_qualifying);
-    bytes_put_u8(&w, user->n_event_ids);
-    for (int i = 0; i < user->n_event_ids; i++)
-        bytes_put_u64(&w, user->event_ids[i]);
+    put_event_ids(&w, user);
     put_cart(&w, user);
     put_profile(&w, user);
     put_timers(&w, user);
@@ -170,13 +182,30 @@ static void get_items(struct byte_reader *r, struct user_state *user)
     user->n_items = get_count(r, USER_ITEMS_MAX);
     user->n_session = get_count(r, user->n_items);
     user->session_start_ms = user->last_ms - bytes_get_zigzag(r);
-    for (int i = 0; i < user->n_items; i++) {
-        struct user_item *item = &user->items[i];
+    const uint8_t *at = bytes_take(r, user->n_items * (size_t)ITEM_BYTES);
 
-        item->item = bytes_get_u64(r);
-        item->time_ms = user->last_ms - bytes_get_zigzag(r);
-        item->action = bytes_get_u8(r);
-        item->n = bytes_get_u8(r);
+    for (int i = 0; at && i < user->n_items; i++) {
+        uint64_t words[2];
+
+        memcpy(words, at + (size_t)i * ITEM_BYTES, ITEM_BYTES);
+        words[1] = le64toh(words[1]);
+        user->items[i] = (struct user_item){.item = le64toh(words[0]),
+                                            .time_ms = (int64_t)words[1] >> 16,
+                                            .action = (uint8_t)(words[1] >> 8),
+                                            .n = (uint8_t)words[1]};
+    }
+}
+
+static void get_event_ids(struct byte_reader *r, struct user_state *user)
+{
+    user->n_event_ids = get_count(r, USER_EVENT_IDS_MAX);
+    const uint8_t *at = bytes_take(r, user->n_event_ids * sizeof(uint64_t));
+
+    for (int i = 0; at && i < user->n_event_ids; i++) {
+        uint64_t id;
+
+        memcpy(&id, at + (size_t)i * sizeof(id), sizeof(id));
+        user->event_ids[i] = le64toh(id);
     }
 }
 
@@ -257,9 +286,7 @@ bool user_decode(const uint8_t *bytes, size_t n, struct str user_id, struct user
     for (int i = 0; i < out->n_counters; i++)
         out->counters[i] = bytes_get_f32(&r);
     out->n_qualifying = (uint32_t)bytes_get_varint(&r);
-    out->n_event_ids = get_count(&r, USER_EVENT_IDS_MAX);
-    for (int i = 0; i < out->n_event_ids; i++)
-        out->event_ids[i] = bytes_get_u64(&r);
+    get_event_ids(&r, out);
     get_cart(&r, out);
     get_profile(&r, out);
     get_timers(&r, out);

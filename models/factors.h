@@ -54,4 +54,7 @@ void factors_initial(uint64_t seed, uint64_t item, float *y);
  */
 float factors_bpr_gain(const float *x, const float *a, const float *b);
 
+/** Self-check: the largest difference of the kept Gramian from YᵀY, relative to its trace. */
+float factors_gramian_error(const struct model *model);
+
 #endif

@@ -202,23 +202,39 @@ static enum status set_vector(struct model_factors *self, uint32_t number, const
 
 /* ---- the refresh of the coordinates ---- */
 
-static void compute_gramian(struct model_factors *self)
+static void compute_gramian(const struct model_factors *self, float *out)
 {
-    memset(self->gramian, 0, sizeof(self->gramian));
+    memset(out, 0, FACTORS * FACTORS * sizeof(*out));
     for (uint32_t i = 0; i < self->n_items; i++) {
         const struct factor_vector *y = cow_table_get(&self->y, i);
 
-        mat_replace(self->gramian, y->at, NULL);
+        mat_replace(out, y->at, NULL);
     }
-    self->changes_since_gramian = 0;
+}
+
+float factors_gramian_error(const struct model *model)
+{
+    const struct model_factors *self = (const struct model_factors *)model;
+    float anew[FACTORS * FACTORS], trace = 0, most = 0;
+
+    compute_gramian(self, anew);
+    for (uint32_t r = 0; r < FACTORS; r++) {
+        trace += anew[r * FACTORS + r];
+        for (uint32_t c = r; c < FACTORS; c++)
+            most = fmaxf(most,
+                         fabsf(anew[r * FACTORS + c] - self->gramian[r * FACTORS + c]));
+    }
+    return trace > 0 ? most / trace : most;
 }
 
 static enum status refresh(struct model_factors *self)
 {
     struct factor_basis *basis;
 
-    if (self->changes_since_gramian >= GRAMIAN_CHANGES)
-        compute_gramian(self);
+    if (self->changes_since_gramian >= GRAMIAN_CHANGES) {
+        compute_gramian(self, self->gramian);
+        self->changes_since_gramian = 0;
+    }
     basis = view_set_alloc(self->views, sizeof(*basis));
     if (!basis)
         return ERR_NOMEM;

@@ -26,14 +26,14 @@ enum {
 const struct blend_weights blend_defaults = {
     .source =
         {
-            [SOURCE_COVISITATION] = {1.0f, 0.5f},
-            [SOURCE_RULES] = {0.5f, 0.2f},
-            [SOURCE_POPULARITY] = {0.05f, 0.0f},
-            [SOURCE_FACTORS] = {0.3f, 0.0f},
+            [SOURCE_COVISITATION] = {1.0f, 0.3f},
+            [SOURCE_RULES] = {0.65f, 0.2f},
+            [SOURCE_POPULARITY] = {0.07f, 0.0f},
+            [SOURCE_FACTORS] = {0.2f, 0.05f},
         },
-    .current = 0.3f,
-    .earlier = 0.0f,
-    .age = 0.4f,
+    .current = 0.6f,
+    .earlier = 0.1f,
+    .age = 0.9f,
 };
 
 static const enum reason reasons[N_SOURCES] = {

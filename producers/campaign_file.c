@@ -86,6 +86,7 @@ static enum status read_mapping(struct reader *reader, const yaml_node_t *node,
 
 static enum status scalar(struct reader *reader, const yaml_node_t *node, struct str *out)
 {
+    *out = (struct str){NULL, 0};
     if (node->type != YAML_SCALAR_NODE)
         return refuse(reader, node, "wants one value, not a list or a mapping");
     *out =

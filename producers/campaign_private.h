@@ -118,6 +118,7 @@ struct campaign_set {
     struct str *sources; /* name, text, name, text, … */
     struct str text;     /* all of them as one */
     char version[33];
+    char approval[40]; /* "rules:" and the version: who approved the texts */
 };
 
 /* ---- reading ---- */

@@ -170,6 +170,7 @@ static enum status finish_text(struct campaign_set *set, struct error *err)
     }
     set->text = (struct str){text, (uint32_t)(p - text)};
     hash128_hex(hash128_parts(&set->text, 1), set->version);
+    snprintf(set->approval, sizeof(set->approval), "rules:%s", set->version);
     return OK;
 }
 

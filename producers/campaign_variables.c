@@ -168,16 +168,6 @@ struct str candidate_unsubscribe_url(const struct candidate *c)
                         strchr(base, '?') ? '&' : '?', id, channel_word(c->channel));
 }
 
-/* The zone's name with its zero byte, for `date`. */
-static const char *zone_name(const struct candidate *c)
-{
-    if (!zone_is_known(c->user->time_zone))
-        return c->set->default_time_zone;
-    struct str name = arena_printf(c->arena, "%.*s%c", STR_ARG(c->user->time_zone), '\0');
-
-    return name.ptr ? name.ptr : c->set->default_time_zone;
-}
-
 enum status candidate_variables(const struct candidate *c, struct template_input *out)
 {
     struct template_value *items = arena_alloc(c->arena, (c->n_items + 1) * sizeof(*items));
@@ -204,6 +194,6 @@ enum status candidate_variables(const struct candidate *c, struct template_input
     add(&top, "decided_at", value_number((double)(c->now_ms / 1000)));
     top.record = link.record;
     add(&top, "unsubscribe_url", value_text(candidate_unsubscribe_url(c)));
-    *out = (struct template_input){top.fields, top.n, c->copy->rules, zone_name(c)};
+    *out = (struct template_input){top.fields, top.n, c->copy->rules, zone_name(c->zone)};
     return OK;
 }

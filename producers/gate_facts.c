@@ -60,7 +60,8 @@ static bool scan_plain(struct scan *scan)
     for (uint32_t at = 0; at < text.len;) {
         uint32_t begin = at;
 
-        if (starts_with(text, at, "https://") || starts_with(text, at, "http://")) {
+        if ((text.ptr[at] | 0x20) == 'h' &&
+            (starts_with(text, at, "https://") || starts_with(text, at, "http://"))) {
             while (at < text.len && !isspace((unsigned char)text.ptr[at]))
                 at++;
             continue;

@@ -25,6 +25,9 @@ bool zone_is_known(struct str name);
 struct zone *zone_open(struct str name, const char *fallback);
 void zone_close(struct zone *zone); /* NULL is a no-op */
 
+/** The name that was taken of the two, terminated; lives as long as the zone. */
+const char *zone_name(const struct zone *zone);
+
 struct quiet_answer {
     bool quiet;       /* now lies in the span */
     int64_t until_ms; /* if quiet: the first moment after it */

@@ -6,28 +6,38 @@
 
 #include <ctype.h>
 
-/* What may stay as it is. */
-enum { CLASS_PLAIN = 1, CLASS_HTML = 2, CLASS_URL = 4, CLASS_JSON = 8, CLASS_ADDRESS = 16 };
+/* Where a byte may stand as it is. */
+enum { PLAIN = 1, HTML = 2, PART = 4, JSON = 8, ADDRESS = 16, ALL = 31 };
 
-static unsigned classes_of(unsigned char c)
-{
-    unsigned classes = 0;
-
-    if (c >= 0x80) /* may begin a mark; looked at one by one */
-        return 0;
-    if (c < 0x20 || c == 0x7f)
-        return 0;
-    classes |= CLASS_PLAIN;
-    if (!strchr("&<>\"'", c))
-        classes |= CLASS_HTML;
-    if (isalnum(c) || strchr("-_.!~*'()", c))
-        classes |= CLASS_URL;
-    if (!strchr("\"\\/", c))
-        classes |= CLASS_JSON;
-    if (!strchr(" \"'<>\\^`{|}", c))
-        classes |= CLASS_ADDRESS;
-    return classes;
-}
+/* Bytes from 0x80 on have no class: they may begin a mark and are looked at one by one. */
+static const uint8_t classes[256] = {
+    [' '] = PLAIN | HTML | JSON,
+    ['!'] = ALL,
+    ['"'] = PLAIN,
+    ['#' ... '%'] = PLAIN | HTML | JSON | ADDRESS,
+    ['&'] = PLAIN | JSON | ADDRESS,
+    ['\''] = PLAIN | PART | JSON,
+    ['(' ... '*'] = ALL,
+    ['+' ... ','] = PLAIN | HTML | JSON | ADDRESS,
+    ['-' ... '.'] = ALL,
+    ['/'] = PLAIN | HTML | ADDRESS, /* JSON: "</" is split */
+    ['0' ... '9'] = ALL,
+    [':' ... ';'] = PLAIN | HTML | JSON | ADDRESS,
+    ['<'] = PLAIN | JSON,
+    ['='] = PLAIN | HTML | JSON | ADDRESS,
+    ['>'] = PLAIN | JSON,
+    ['?' ... '@'] = PLAIN | HTML | JSON | ADDRESS,
+    ['A' ... 'Z'] = ALL,
+    ['['] = PLAIN | HTML | JSON | ADDRESS,
+    ['\\'] = PLAIN | HTML,
+    [']'] = PLAIN | HTML | JSON | ADDRESS,
+    ['^'] = PLAIN | HTML | JSON,
+    ['_'] = ALL,
+    ['`'] = PLAIN | HTML | JSON,
+    ['a' ... 'z'] = ALL,
+    ['{' ... '}'] = PLAIN | HTML | JSON,
+    ['~'] = ALL,
+};
 
 /* Bytes of a control or direction mark at p, 0 if there is none. Line breaks are not meant. */
 static uint32_t mark_size(const unsigned char *p, size_t n)
@@ -133,14 +143,14 @@ static size_t put_one(enum escape escape, const unsigned char *p, uint32_t n, bo
     case ESCAPE_HTML_URL:
         if (n == 1 && *p == '&' && escape == ESCAPE_HTML_URL)
             return put_html(out, *p);
-        if (classes_of(*p) & CLASS_ADDRESS)
+        if (classes[*p] & ADDRESS)
             break;
         return put_percent(out, p, n);
     case ESCAPE_URL_PART:
     case ESCAPE_HTML_URL_PART:
         if (*p == '\'' && escape == ESCAPE_HTML_URL_PART) /* could close the attribute */
             return put(out, "%27");
-        if (classes_of(*p) & CLASS_URL)
+        if (classes[*p] & PART)
             break;
         return put_percent(out, p, n);
     case ESCAPE_JSON_TEXT:
@@ -160,13 +170,13 @@ static unsigned fast_class(enum escape escape)
     switch (escape) {
     case ESCAPE_LINE:
     case ESCAPE_PLAIN:
-        return CLASS_PLAIN;
+        return PLAIN;
     case ESCAPE_HTML:
     case ESCAPE_HTML_ATTRIBUTE:
-        return CLASS_HTML;
+        return HTML;
     case ESCAPE_JSON_TEXT:
     case ESCAPE_JSON_VALUE:
-        return CLASS_JSON;
+        return JSON;
     default:
         return 0;
     }
@@ -178,15 +188,6 @@ static bool is_address(struct str text)
            (text.len > 7 && memcmp(text.ptr, "http://", 7) == 0);
 }
 
-/* classes_of(c) for every byte, made once by the compiler's arithmetic would be 256 lines;
- * the test below is the same for the plain class and is all the hot path needs. */
-static bool is_fast(unsigned char c, unsigned class)
-{
-    if (c < 0x20 || c >= 0x7f || class == 0)
-        return false;
-    return class == CLASS_PLAIN || isalnum(c) || (classes_of(c) & class);
-}
-
 size_t escape_text(enum escape escape, struct str text, char *out, bool *ok)
 {
     const unsigned char *p = (const unsigned char *)text.ptr, *end = p + text.len;
@@ -195,7 +196,7 @@ size_t escape_text(enum escape escape, struct str text, char *out, bool *ok)
 
     *ok = (escape != ESCAPE_URL && escape != ESCAPE_HTML_URL) || is_address(text);
     while (p < end) {
-        if (is_fast(*p, class)) {
+        if (classes[*p] & class) {
             *at++ = (char)*p++;
             continue;
         }

@@ -20,6 +20,7 @@
 #include <unicode/udat.h>
 #include <unicode/uloc.h>
 #include <unicode/unum.h>
+#include <unicode/unumberformatter.h>
 #include <unicode/upluralrules.h>
 #include <unicode/ustring.h>
 
@@ -134,6 +135,22 @@ static enum status read_currencies(struct template_locale *locale, UNumberFormat
     return U_SUCCESS(code) ? OK : ERR_IO;
 }
 
+/* Is 1234 written without a mark? Only ICU's newer interface follows CLDR in this. */
+static uint8_t read_minimum(const char *tag)
+{
+    UErrorCode code = U_ZERO_ERROR;
+    UNumberFormatter *formatter = unumf_openForSkeletonAndLocale(u"", 0, tag, &code);
+    UFormattedNumber *result = unumf_openResult(&code);
+    UChar text[16];
+    int32_t n = 0;
+
+    unumf_formatInt(formatter, 1234, result, &code);
+    n = unumf_resultToString(result, text, 16, &code);
+    unumf_closeResult(result);
+    unumf_close(formatter);
+    return U_SUCCESS(code) && n == 4 ? 2 : 1;
+}
+
 static enum status read_numbers(struct template_locale *locale)
 {
     UErrorCode code = U_ZERO_ERROR;
@@ -154,8 +171,7 @@ static enum status read_numbers(struct template_locale *locale)
 
         locale->primary = (uint8_t)(primary > 0 ? primary : 0);
         locale->secondary = (uint8_t)(secondary > 0 ? secondary : locale->primary);
-        /* the attribute for it answers "automatic", so look: is 1234 written without a mark? */
-        locale->minimum = unum_formatInt64(decimal, 1234, text, 64, NULL, &code) == 4 ? 2 : 1;
+        locale->minimum = read_minimum(tag);
         for (int negative = 0; negative < 2; negative++) {
             int32_t n = unum_formatDouble(decimal, negative ? -1 : 1, text, 64, NULL, &code);
 

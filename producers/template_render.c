@@ -398,9 +398,9 @@ static enum status loop_bound(struct renderer *r, const struct expr *expr, uint3
 static enum status loop_size(struct renderer *r, const struct template_value *list,
                              uint32_t *out)
 {
+    *out = 0;
     switch (list->kind) {
     case VALUE_NIL:
-        *out = 0;
         return OK;
     case VALUE_ARRAY:
         *out = list->n;

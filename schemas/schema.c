@@ -466,7 +466,7 @@ static const struct schema_node *parse_object(struct parser *p, const json_t *js
             parse_logical(node, json);
         return node;
     }
-    if (str_equal(name, str_of("record")) || str_equal(name, str_of("error")))
+    if (str_equal(name, str_of("record")))
         return parse_record(p, json, space);
     if (str_equal(name, str_of("enum")))
         return parse_enum(p, json, space);
@@ -476,7 +476,9 @@ static const struct schema_node *parse_object(struct parser *p, const json_t *js
         return parse_item(p, SCHEMA_ARRAY, json, space);
     if (str_equal(name, str_of("map")))
         return parse_item(p, SCHEMA_MAP, json, space);
-    return parse(p, type, space); /* a name, or a type in braces of its own */
+    if (!name.ptr)
+        return refuse(p, "a type is missing, in namespace", space);
+    return parse_reference(p, name, space);
 }
 
 static const struct schema_node *parse(struct parser *p, const json_t *json, struct str space)

@@ -8,6 +8,7 @@
 
 #include "core/base/str.h"
 
+#include <endian.h>
 #include <stddef.h>
 
 struct byte_reader {
@@ -65,27 +66,29 @@ static inline uint8_t *bytes_room(struct byte_writer *w, size_t n)
     return at;
 }
 
-#define BYTES_FIXED(name, type)                                                                \
+/* The conversion is the identity on little-endian machines; memcpy because of alignment. */
+#define BYTES_FIXED(name, type, to_le, from_le)                                                \
     static inline type bytes_get_##name(struct byte_reader *r)                                 \
     {                                                                                          \
         const uint8_t *at = bytes_take(r, sizeof(type));                                       \
         type value = 0;                                                                        \
                                                                                                \
-        for (size_t i = 0; at && i < sizeof(type); i++)                                        \
-            value = (type)(value | (type)((type)at[i] << (8 * i)));                            \
-        return value;                                                                          \
+        if (at)                                                                                \
+            memcpy(&value, at, sizeof(value));                                                 \
+        return from_le(value);                                                                 \
     }                                                                                          \
     static inline void bytes_put_##name(struct byte_writer *w, type value)                     \
     {                                                                                          \
         uint8_t *at = bytes_room(w, sizeof(type));                                             \
                                                                                                \
-        for (size_t i = 0; at && i < sizeof(type); i++)                                        \
-            at[i] = (uint8_t)(value >> (8 * i));                                               \
+        value = to_le(value);                                                                  \
+        if (at)                                                                                \
+            memcpy(at, &value, sizeof(value));                                                 \
     }
-BYTES_FIXED(u8, uint8_t)
-BYTES_FIXED(u16, uint16_t)
-BYTES_FIXED(u32, uint32_t)
-BYTES_FIXED(u64, uint64_t)
+BYTES_FIXED(u8, uint8_t, , )
+BYTES_FIXED(u16, uint16_t, htole16, le16toh)
+BYTES_FIXED(u32, uint32_t, htole32, le32toh)
+BYTES_FIXED(u64, uint64_t, htole64, le64toh)
 #undef BYTES_FIXED
 
 static inline float bytes_get_f32(struct byte_reader *r)

@@ -41,7 +41,8 @@ struct metric *metric_histogram(const char *name, const char *help, const char *
 struct metric *metric_seconds(enum metric_kind kind, const char *name, const char *help,
                               const char *labels, ...);
 
-/** The metric of that name with those labels ("" for none); NULL: not registered. Any thread. */
+/** The metric of that name with those labels ("" for none); NULL: not registered. Any thread.
+ */
 struct metric *metric_find(const char *name, const char *labels);
 
 static inline void metric_add(struct metric *m, int64_t n)

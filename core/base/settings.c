@@ -253,10 +253,6 @@ static enum status check_together(const struct settings *settings, struct error 
     place = place_of(settings, "registry.password");
     if (settings->registry.password[0] && !settings->registry.user[0])
         return setting_error(err, &place, "registry.password needs registry.user");
-    place = place_of(settings, "app");
-    if (strlen(settings->app) > 100)
-        return setting_error(err, &place,
-                             "app may have 100 bytes at most: topic names carry it");
     return check_topics(settings, err);
 }
 

@@ -37,8 +37,9 @@ struct line {
 static void print_line(FILE *out, const struct line *line, bool json)
 {
     if (!json) {
-        fprintf(out, "%s = %s%s%s  (%s)\n    %s\n", line->key, line->value,
-                line->unit[0] ? " " : "", line->unit, line->origin, line->sentence);
+        fprintf(out, "%s = %s%s%s  (%s)\n    %s\n", line->key,
+                line->value[0] ? line->value : "\"\"", line->unit[0] ? " " : "", line->unit,
+                line->origin, line->sentence);
         return;
     }
     fputs("{\"key\":", out);

@@ -31,7 +31,7 @@ struct setting {
     enum setting_type type;
     unsigned flags;
     const char *initial;        /* the default, as one would write it */
-    int64_t min, max;           /* of numbers, in the unit they are kept in */
+    int64_t min, max;           /* of numbers, in the unit they are kept in; of text: bytes */
     const char *unit;           /* for people; "" where the value says it itself */
     const char *const *symbols; /* NULL-terminated; "" where an index has no name */
     const char *sentence;

@@ -14,10 +14,12 @@
 
 #define TARGET(member) offsetof(struct settings, member), sizeof(((struct settings *)0)->member)
 
-#define TEXT(key, member, initial, flags, sentence)                                            \
+#define TEXT_OF(key, member, initial, max, flags, sentence)                                    \
     {                                                                                          \
-        key, SETTING_TEXT, flags, initial, 0, 0, "", NULL, sentence, TARGET(member)            \
+        key, SETTING_TEXT, flags, initial, 0, max, "", NULL, sentence, TARGET(member)          \
     }
+#define TEXT(key, member, initial, flags, sentence)                                            \
+    TEXT_OF(key, member, initial, sizeof(((struct settings *)0)->member) - 1, flags, sentence)
 #define INT(key, member, initial, min, max, unit, flags, sentence)                             \
     {                                                                                          \
         key, SETTING_INT, flags, initial, min, max, unit, NULL, sentence, TARGET(member)       \
@@ -36,7 +38,8 @@
     }
 #define CHOICE(key, member, initial, symbols, flags, sentence)                                 \
     {                                                                                          \
-        key, SETTING_CHOICE, flags, initial, 0, 0, "", symbols, sentence, TARGET(member)       \
+        key, SETTING_CHOICE, flags, initial, 0, sizeof(((struct settings *)0)->member) - 1,    \
+            "", symbols, sentence, TARGET(member)                                              \
     }
 #define CHOICES(key, member, initial, symbols, flags, sentence)                                \
     {                                                                                          \
@@ -66,9 +69,10 @@ static const char *const event_types[] = {"",
                                           NULL};
 
 const struct setting settings_table[] = {
-    TEXT("app", app, "shop", SETTING_NAME | SETTING_NOT_EMPTY | SETTING_RULE,
-         "Name of this application: consumer group, changelog, journal, transactional ids and "
-         "metrics carry it, so it never changes while its state is of worth."),
+    TEXT_OF(
+        "app", app, "shop", 100, SETTING_NAME | SETTING_NOT_EMPTY | SETTING_RULE,
+        "Name of this application: consumer group, changelog, journal, transactional ids and "
+        "metrics carry it, so it never changes while its state is of worth."),
     TEXT("instance", instance, "", SETTING_NAME,
          "Unique and stable name of this process; empty: made at the first start and kept in "
          "state.dir."),

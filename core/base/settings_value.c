@@ -146,7 +146,8 @@ static bool parse_text(const struct setting *setting, const char *text, char *ou
 {
     size_t n = strlen(text);
 
-    if (n >= setting->size || (n == 0 && setting->flags & SETTING_NOT_EMPTY))
+    if (n > (size_t)setting->max || n >= setting->size ||
+        (n == 0 && setting->flags & SETTING_NOT_EMPTY))
         return false;
     if ((setting->flags & SETTING_NAME && !is_name(text)) ||
         (setting->flags & SETTING_URL && n > 0 && !is_url(text)) ||
@@ -250,20 +251,20 @@ void setting_show(const struct settings *settings, const struct setting *setting
 
 static void allowed_text(const struct setting *setting, char *out, size_t capacity)
 {
+    int max = (int)setting->max;
     const char *empty = setting->flags & SETTING_NOT_EMPTY ? "" : ", or nothing";
 
     if (setting->flags & SETTING_NAME)
-        snprintf(out, capacity, "letters, digits, '.', '_' and '-', at most %zu%s",
-                 setting->size - 1, empty);
+        snprintf(out, capacity, "letters, digits, '.', '_' and '-', at most %d%s", max, empty);
     else if (setting->flags & SETTING_URL)
         snprintf(out, capacity,
-                 "http://… or https://…, without user and password, at most %zu bytes%s",
-                 setting->size - 1, empty);
+                 "http://… or https://…, without user and password, at most %d bytes%s", max,
+                 empty);
     else if (setting->flags & SETTING_ADDRESS)
-        snprintf(out, capacity, "host:port, at most %zu bytes%s", setting->size - 1, empty);
+        snprintf(out, capacity, "host:port, at most %d bytes%s", max, empty);
     else
-        snprintf(out, capacity, "text of %s%zu bytes",
-                 setting->flags & SETTING_NOT_EMPTY ? "1 to " : "at most ", setting->size - 1);
+        snprintf(out, capacity, "text of %s%d bytes",
+                 setting->flags & SETTING_NOT_EMPTY ? "1 to " : "at most ", max);
 }
 
 void setting_allowed(const struct setting *setting, char *out, size_t capacity)

@@ -5,6 +5,7 @@
     topics.py     making, filling and reading topics with independent clients
     records.py    input records with few arguments
     process.py    `freshet` as a child: settings, signals, metrics, status
+    feed.py       the shipped real data as input; what lists must be like
     shop.py       all of that together under one random name
     waiting.py    waiting for something to become true; cleaning up whatever happens
 """
@@ -13,8 +14,10 @@ from .cluster import Cluster, KafkaBroker, Registry, free_port, own_cluster, sha
 from .process import ROOT, FreshetProcess, freshet, freshet_binary
 from .records import (catalog_item, click, consent, engagement, event_id, millis, money, now_ms,
                       order, review, user)
-from .shop import FILE_OF_TOPIC, Shop
-from .topics import Producer, Record, create_topics, delete_topics, read_topic
+from .feed import Feed, check_lists, reasons
+from .shop import FILE_OF_TOPIC, INPUTS, TASK_TOPICS, Shop
+from .topics import (Producer, Record, create_topics, delete_topics, end_offsets, group_offsets,
+                     read_topic)
 from .waiting import make_folder, seed, wait_until
 from .wire import Codec, frame, register, schema_text, unframe
 

@@ -73,13 +73,15 @@ class FreshetProcess:
 
     # ---- its life ----
 
-    def start(self, *arguments, ready=True, timeout=60):
-        """Starts it; ready: waits until /readyz says 200."""
+    def start(self, *arguments, ready=True, timeout=60, fault=None):
+        """Starts it; ready: waits until /readyz says 200. fault: FRESHET_FAULT of this life,
+        e.g. "kill_before_commit=3" (core/base/fault.h)."""
         assert not self.running, "it runs already"
+        environment = {**os.environ, **({"FRESHET_FAULT": fault} if fault else {})}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*WITH_PARENT, self.binary, "run", "-c", self.config, *self.arguments, *arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=environment,
                 start_new_session=True)
         if ready:
             self.wait_ready(timeout)
@@ -116,6 +118,17 @@ class FreshetProcess:
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
+
+    def wait_stopped(self, timeout=60):
+        """Until it has stopped itself (SIGSTOP, by a fault point); resume() lets it go on."""
+        def stopped():
+            if not self.running:
+                self.fail(f"it ended with exit code {self.process.returncode}")
+            return self._state() == "T"
+        wait_until(stopped, timeout, "the process to stop itself")
+
+    def _state(self):
+        return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
     def _signal_and_wait(self, number):
         if self.running:

@@ -6,8 +6,9 @@ import secrets
 
 from .cluster import shared_cluster
 from .process import FreshetProcess, merge
-from .topics import Producer, create_topics, delete_topics, read_topic
-from .waiting import at_exit
+from .topics import (Producer, create_topics, delete_topics, end_offsets, group_offsets,
+                     read_topic)
+from .waiting import at_exit, wait_until
 from .wire import Codec, register, schema_text
 
 FILE_OF_TOPIC = {
@@ -26,6 +27,10 @@ FILE_OF_TOPIC = {
     "suppressed": "suppressed_message",
     "profiles": "profile",
 }
+
+INPUTS = ("clickstream", "orders", "catalog", "users", "engagement", "reviews")
+# Partition p of these is a task: its offsets are committed together.
+TASK_TOPICS = ("users", "clickstream", "orders", "reviews", "engagement")
 
 # The field that is a record's key; of the others it is user_id.
 KEY_OF_TOPIC = {"catalog": "item_id"}
@@ -50,10 +55,13 @@ class Shop:
         lists = shop.read("recommendations")
     """
 
-    def __init__(self, cluster=None, partitions=4):
-        self.cluster = cluster or shared_cluster()
-        self.ends_cluster = cluster is None and self.cluster.broker is not None
-        self.partitions = partitions
+    def __init__(self, cluster=None, partitions=4, inputs_of=None):
+        """inputs_of: another Shop, whose inputs this one's `freshet` reads as well."""
+        self.inputs_of = inputs_of
+        self.cluster = cluster or (inputs_of or self).__dict__.get("cluster") or shared_cluster()
+        self.ends_cluster = (cluster is None and inputs_of is None
+                             and self.cluster.broker is not None)
+        self.partitions = inputs_of.partitions if inputs_of else partitions
         self.app = f"t{os.getpid()}-{secrets.token_hex(3)}"
         self.codec = Codec(self.cluster.registry_url)
         self.ids = {}  # topic -> id of its schema
@@ -63,7 +71,8 @@ class Shop:
 
     def topic(self, name):
         """The real name of a topic of INTERFACES' list."""
-        return f"{self.app}.{name}"
+        owner = self.inputs_of if self.inputs_of and name in INPUTS else self
+        return f"{owner.app}.{name}"
 
     def internal(self, name):
         """changelog, journal, items, items-table"""
@@ -83,7 +92,8 @@ class Shop:
                    self.internal("journal"): (p, {**KEPT, **WIDER}),
                    self.internal("items"): (1, {**KEPT, **WIDER}),
                    self.internal("items-table"): (1, {**COMPACTED, **WIDER})}
-        create_topics(self.cluster, topics)
+        create_topics(self.cluster, {name: value for name, value in topics.items()
+                                     if name.startswith(self.app)})
 
     def register_schemas(self):
         """schemas/*.avsc under <topic>-value."""
@@ -116,6 +126,23 @@ class Shop:
         """All records of a topic of INTERFACES' list; dead letters are not decoded."""
         codec = self.codec if decode and topic != "dead-letter" else None
         return read_topic(self.cluster, self.topic(topic), codec, committed, **more)
+
+    def offsets(self):
+        """{(topic of INTERFACES' list, partition): (committed by the group or None, end)}"""
+        names = {self.topic(name): name for name in TASK_TOPICS}
+        committed = group_offsets(self.cluster, self.app, names, self.partitions)
+        ends = end_offsets(self.cluster, names, self.partitions)
+        return {(names[topic], partition): (committed.get((topic, partition)), end)
+                for (topic, partition), end in ends.items()}
+
+    def behind(self):
+        """Records of the task topics that no transaction has covered yet. A task that has never
+        committed anything has nothing to read, or lags by all of it."""
+        return sum(end - (committed or 0) for committed, end in self.offsets().values())
+
+    def wait_caught_up(self, timeout=60):
+        """Until every record sent so far is covered by a committed transaction."""
+        wait_until(lambda: self.behind() == 0, timeout, "all input to be committed", every=0.2)
 
     def settings(self, changes=None):
         names = [*FILE_OF_TOPIC, "dead-letter"]

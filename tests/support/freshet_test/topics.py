@@ -55,6 +55,42 @@ def delete_topics(cluster, names, timeout=30):
                 raise
 
 
+def _asker(cluster, group):
+    return Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": group,
+                     "enable.auto.commit": False, **QUIET})
+
+
+def group_offsets(cluster, group, topics, partitions, timeout=20):
+    """{(topic, partition): what the group has committed}; those without a commit are left out.
+    Waits while a transaction that carries offsets is open."""
+    consumer = _asker(cluster, group)
+    wanted = [TopicPartition(topic, p) for topic in topics for p in range(partitions)]
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            try:
+                answers = consumer.committed(wanted, timeout=timeout)
+                if not any(answer.error for answer in answers):
+                    return {(a.topic, a.partition): a.offset for a in answers if a.offset >= 0}
+            except confluent_kafka.KafkaException:
+                answers = []
+            assert time.monotonic() < deadline, f"offsets of group {group}: {answers}"
+            time.sleep(0.1)
+    finally:
+        consumer.close()
+
+
+def end_offsets(cluster, topics, partitions, timeout=20):
+    """{(topic, partition): offset after the last record}"""
+    consumer = _asker(cluster, "freshet-test-reader")
+    try:
+        return {(topic, p): consumer.get_watermark_offsets(TopicPartition(topic, p),
+                                                           timeout=timeout)[1]
+                for topic in topics for p in range(partitions)}
+    finally:
+        consumer.close()
+
+
 class Producer:
     """Waits for every delivery at flush(); one that failed is an AssertionError there."""
 

@@ -8,7 +8,7 @@
 
 static char *page(int openmetrics)
 {
-    char *text = NULL;
+    static char *text; /* static: compilers take a stream's buffer for a dangling pointer */
     size_t n;
     FILE *out = open_memstream(&text, &n);
 

@@ -239,7 +239,7 @@ static void a_value_that_does_not_fit_says_what_does(void **state)
                    "ADD_TO_CART REMOVE_FROM_CART CHECKOUT_START WISHLIST IMPRESSION CLICK "
                    "DISLIKE");
     assert_refused("app: my shop\n", ":1: app cannot be 'my shop'; allowed: letters, digits, "
-                                     "'.', '_' and '-', at most 127");
+                                     "'.', '_' and '-', at most 100");
     assert_refused("http: {listen: 8080}\n",
                    ":1: http.listen cannot be '8080'; allowed: host:port, at most 127 bytes");
     assert_refused("registry: {url: 'http://u:p@h'}\n",
@@ -396,7 +396,8 @@ static void every_value_printed_can_be_read_again(void **state)
         char key[64], value[256];
 
         if (sscanf(line, "%63[a-z._-] = %255s", key, value) == 2)
-            n += (size_t)sprintf(yaml + n, "%s: '%s'\n", key, value[0] == '(' ? "" : value);
+            n += (size_t)sprintf(yaml + n, "%s: '%s'\n", key,
+                                 strcmp(value, "\"\"") == 0 ? "" : value);
     }
     free(text);
     assert_int_equal(load(yaml), OK);
@@ -477,6 +478,34 @@ static void the_example_equals_the_defaults(void **state)
     free(defaults);
 }
 
+/* Whatever a file holds, it is read or refused with a sentence. */
+static void a_damaged_file_never_hurts(void **state)
+{
+    static const char spice[] = "{}[]:,#&*!|>'\"%\n\t -$\377x0"; /* and its zero byte */
+    char good[8192], bad[8192];
+    FILE *in = fopen("deploy/freshet.yaml", "r");
+    unsigned seed = 20261, refused = 0;
+    size_t n;
+
+    (void)state;
+    assert_non_null(in);
+    n = fread(good, 1, sizeof(good), in);
+    fclose(in);
+    print_message("seed %u\n", seed);
+    for (int round = 0; round < 1500; round++) {
+        size_t cut = round % 3 ? n : (size_t)rand_r(&seed) % n;
+
+        memcpy(bad, good, n);
+        for (int i = 0; i < 1 + round % 4; i++)
+            bad[(size_t)rand_r(&seed) % n] = spice[(size_t)rand_r(&seed) % sizeof(spice)];
+        if (load_bytes(bad, cut) != OK) {
+            assert_true(err.text[0] != '\0');
+            refused++;
+        }
+    }
+    assert_true(refused > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,6 +533,7 @@ int main(void)
         cmocka_unit_test(rules_follow_results_only),
         cmocka_unit_test(configuration_md_is_what_the_table_says),
         cmocka_unit_test(the_example_equals_the_defaults),
+        cmocka_unit_test(a_damaged_file_never_hurts),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

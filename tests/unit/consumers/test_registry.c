@@ -179,8 +179,8 @@ static void what_is_no_answer_keeps_the_id_pending(void **state)
         "answered 200 to /schemas/ids/7",
         "answered 200 to /schemas/ids/7",
         "answered 301 to /schemas/ids/7",
-        "answered 401 to /schemas/ids/7: Unauthorized; check registry.user and "
-        "registry.password",
+        ("answered 401 to /schemas/ids/7: Unauthorized; check registry.user and "
+         "registry.password"),
         "cannot be reached: Server returned nothing (no headers, no data)",
         "cannot be reached: Timeout was reached",
     };

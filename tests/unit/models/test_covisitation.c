@@ -180,7 +180,7 @@ static void rows_equal_a_plain_array_of_pairs(void **state)
 {
     enum { ITEMS = 20, SESSIONS = 200, LENGTH = 6 };
     static double pairs[ITEMS][ITEMS];
-    char names[ITEMS][8];
+    char names[ITEMS][16];
     uint64_t seed = 31;
 
     memset(pairs, 0, sizeof(pairs));

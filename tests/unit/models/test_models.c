@@ -129,7 +129,7 @@ static void every_prefix_and_any_byte_behind_is_refused(void **state)
     world_close(&world);
 }
 
-/* A million wrong bytes: each is refused, or folds without a fault. */
+/* 30,000 records with wrong bytes: each is refused, or folds without a fault. */
 static void mutated_records_do_no_harm(void **state)
 {
     struct world world;

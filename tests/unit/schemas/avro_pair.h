@@ -15,7 +15,8 @@ struct pair {
     struct avro_plan *plan;
     struct arena arena; /* slot and values */
     struct error err;
-    void *value; /* of the last decoding */
+    uint8_t *bytes; /* of the last decoding */
+    void *value;    /* decoded from them */
 };
 
 /* The text with ' turned into "; the caller frees it. */
@@ -52,6 +53,7 @@ static inline enum status pair_init(struct pair *pair, const char *writer, const
 
 static inline void pair_deinit(struct pair *pair)
 {
+    free(pair->bytes);
     avro_plan_close(pair->plan);
     schema_deinit(&pair->reader);
     schema_deinit(&pair->writer);
@@ -61,16 +63,13 @@ static inline void pair_deinit(struct pair *pair)
 /* Decodes from a block of exactly n bytes, so that a sanitizer sees a step too far. */
 static inline enum avro_result pair_decode(struct pair *pair, const void *bytes, size_t n)
 {
-    uint8_t *exact = malloc(n ? n : 1);
-
-    assert_non_null(exact);
-    memcpy(exact, bytes, n);
+    free(pair->bytes);
+    pair->bytes = malloc(n ? n : 1);
+    assert_non_null(pair->bytes);
+    memcpy(pair->bytes, bytes, n);
     pair->value = arena_alloc(&pair->arena, pair->plan->size + 1);
     assert_non_null(pair->value);
-    enum avro_result result = avro_decode(pair->plan, exact, n, &pair->arena, pair->value);
-
-    free(exact);
-    return result;
+    return avro_decode(pair->plan, pair->bytes, n, &pair->arena, pair->value);
 }
 
 /* For a literal, without its terminator. */

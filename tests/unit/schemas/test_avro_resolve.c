@@ -89,7 +89,7 @@ static void fields_are_found_by_name_in_any_order(void **state)
     assert_int_equal(PAIR_DECODE(&pair, "\x06one\x00\x00\x00\x00\x00\x00\x00\x00\x0e"),
                      AVRO_OK);
     assert_int_equal(*(int32_t *)pair.value, 7);
-    assert_int_equal(((struct str *)pair.value)[1].len, 3);
+    ASSERT_STR((char *)pair.value + pair.slot->fields[1].offset, "one");
     pair_deinit(&pair);
 }
 
@@ -350,10 +350,10 @@ static void unwanted_fields_of_every_kind_are_skipped(void **state)
         "{'name':'n','type':'int'}");
 
     (void)state;
-    /* array of one R is skipped by its size; i has 2^40 nulls; only n is wanted */
+    /* one R in f is passed over by its size; i has 2^40 nulls; only n is wanted */
     ASSERT_READS(writer, RECORD("{'name':'n','type':'int'}"),
-                 "\x01\x00\x00\x00\x00\x04xy\x01\x02"
-                 "\x01\x04....\x00"
+                 "\x01\x00\x00\x00\x00\x04xyFF"
+                 "\x01\x1a.............\x00"
                  "\x02\x02k\x03\x00"
                  "\x04\x02s"
                  "\x80\x80\x80\x80\x80\x40\x00"
@@ -398,7 +398,7 @@ static void decimal_has_at_most_our_digits(void **state)
 static void timestamps_are_brought_to_our_unit(void **state)
 {
     (void)state;
-    ASSERT_READS(TIMESTAMP("micros"), TIMESTAMP("millis"), "\xde\x0f", int64_t, 0); /* 999 */
+    ASSERT_READS(TIMESTAMP("micros"), TIMESTAMP("millis"), "\xce\x0f", int64_t, 0); /* 999 */
     ASSERT_READS(TIMESTAMP("micros"), TIMESTAMP("millis"), "\x01", int64_t,
                  -1); /* rounds down */
     ASSERT_READS(TIMESTAMP("millis"), TIMESTAMP("micros"), "\x04", int64_t, 2000);
