@@ -5,7 +5,7 @@
 #include "core/api_private.h"
 
 #include "core/base/hash.h"
-#include "core/words.h"
+#include "core/symbols.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static void put_item(struct json_text *json, const struct item_view *view,
     if (facts && facts->item.title.ptr)
         json_field_str(json, "title", facts->item.title);
     json_field_number(json, "score", (double)item->score);
-    json_field_str(json, "reason", reason_word(item->reason));
+    json_field_str(json, "reason", reason_symbol(item->reason));
     json_text_close(json, '}');
 }
 

@@ -122,6 +122,7 @@ static enum status load_settings(struct demo *demo, const struct demo_options *o
     char bootstraps[600], listen[64], dir[128], campaigns[600], templates[600];
     const char *overrides[] = {
         "app=demo",
+        "instance=demo",
         bootstraps,
         listen,
         dir,
@@ -190,6 +191,7 @@ static enum status start(struct demo *demo, const struct demo_options *options,
     const struct demo_feed_options feed = {.dir = data,
                                            .producer = demo->producer,
                                            .settings = demo->settings,
+                                           .runtime = process_runtime(demo->process),
                                            .events = demo->events,
                                            .speed = options->speed};
 
@@ -230,7 +232,8 @@ static void look(struct demo *demo)
         demo->rate_ns = now_ns;
     }
     state->lag = total_lag(demo);
-    demo_feed_progress(demo->feed, &state->fed);
+    if (demo->feed)
+        demo_feed_progress(demo->feed, &state->fed);
     demo_watch_seen(demo->watch, &state->seen);
 }
 
@@ -262,6 +265,18 @@ static void run(struct demo *demo, int64_t seconds, const sigset_t *signals)
 
 /* ---- end ---- */
 
+static bool stop_feed(struct demo *demo, struct error *err)
+{
+    bool ok;
+
+    if (!demo->feed)
+        return true;
+    demo_feed_progress(demo->feed, &demo->state.fed);
+    ok = demo_feed_stop(demo->feed, err);
+    demo->feed = NULL;
+    return ok;
+}
+
 static void catch_up(struct demo *demo)
 {
     for (int waited_ms = 0; waited_ms < CATCH_UP_MS; waited_ms += 50) {
@@ -275,15 +290,8 @@ static void catch_up(struct demo *demo)
 static bool stop(struct demo *demo, struct error *err)
 {
     struct error why = {0};
-    bool ok;
+    bool ok = true;
 
-    if (demo->feed) {
-        demo_feed_progress(demo->feed, &demo->state.fed);
-        ok = demo_feed_stop(demo->feed, err);
-    } else {
-        ok = true;
-    }
-    demo->feed = NULL;
     demo_watch_stop(demo->watch);
     demo_events_close(demo->events);
     if (demo->process && process_stop(demo->process, false, &why) != OK) {
@@ -306,11 +314,20 @@ static void say_hello(const struct demo *demo)
     fflush(stdout);
 }
 
+static void show_it(struct demo *demo, int64_t seconds, const sigset_t *signals)
+{
+    if (demo->on_terminal)
+        demo_view_open();
+    else
+        say_hello(demo);
+    run(demo, seconds, signals);
+}
+
 static int run_demo(struct demo *demo, const struct demo_options *options)
 {
     struct error err = {0};
     sigset_t signals;
-    bool started, ok;
+    bool ok;
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -319,22 +336,18 @@ static int run_demo(struct demo *demo, const struct demo_options *options)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     demo->on_terminal = isatty(STDOUT_FILENO);
     log_set_level(demo->on_terminal ? LOG_ERROR : LOG_WARN);
-    started = start(demo, options, &err) == OK;
-    if (started) {
-        if (demo->on_terminal)
-            demo_view_open();
-        else
-            say_hello(demo);
-        run(demo, options->seconds, &signals);
+    ok = start(demo, options, &err) == OK;
+    if (ok) {
+        show_it(demo, options->seconds, &signals);
+        ok = stop_feed(demo, &err);
         catch_up(demo);
         if (demo->on_terminal)
             demo_view_close();
-    }
-    if (started && demo->watch)
-        demo_watch_seen(demo->watch, &demo->state.seen);
-    ok = stop(demo, &err) && started;
-    if (started)
         demo_view_summary(&demo->state);
+    } else {
+        stop_feed(demo, &(struct error){0});
+    }
+    ok = stop(demo, &err) && ok;
     return ok ? CLI_DONE : cli_fail(&err);
 }
 

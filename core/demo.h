@@ -41,6 +41,7 @@ struct demo_feed_options {
     const char *dir;                /* holds catalog, users and events .jsonl.gz */
     struct load_producer *producer; /* the feed's alone from now on */
     const struct settings *settings;
+    struct runtime *runtime; /* events begin when its tasks run */
     struct demo_events *events;
     double speed; /* times real time; 0: as fast as the job follows; < 0: DEMO_RATE evenly */
 };

@@ -29,7 +29,8 @@ enum {
 };
 
 struct demo_feed {
-    struct demo_feed_options options;
+    struct demo_feed_options options; /* its dir is not looked at again */
+    char dir[512];
     pthread_t thread;
     atomic_bool stop, done, failed;
     _Atomic uint64_t n_events, n_bad;
@@ -174,7 +175,7 @@ static enum status feed_file(struct demo_feed *feed, const char *name, struct er
     char path[600];
     enum status status = OK;
 
-    snprintf(path, sizeof(path), "%s/%s.jsonl.gz", feed->options.dir, name);
+    snprintf(path, sizeof(path), "%s/%s.jsonl.gz", feed->dir, name);
     TRY(line_reader_open(path, &lines, err));
     while (!atomic_load(&feed->stop)) {
         struct str line;
@@ -206,11 +207,28 @@ static enum status feed_tables(struct demo_feed *feed, struct error *err)
                : error_set(err, ERR_TIMEOUT, "the embedded broker does not take the catalogue");
 }
 
+/* The mock broker lets a group wait for 3 s before it shares out the partitions. Events that
+ * came before would be worked off in one go, with nothing learnt in between. */
+static void wait_for_the_tasks(const struct demo_feed *feed)
+{
+    struct runtime *runtime = feed->options.runtime;
+    uint32_t n_running = 0;
+
+    while (!atomic_load(&feed->stop) && n_running < DEMO_PARTITIONS) {
+        rd_kafka_poll(load_producer_handle(feed->options.producer), 20);
+        n_running = 0;
+        for (uint32_t p = 0; atomic_load(&runtime->items_ready) && p < DEMO_PARTITIONS; p++)
+            n_running += atomic_load(&runtime->status[p].state) == TASK_RUNNING;
+    }
+}
+
 static void *run(void *context)
 {
     struct demo_feed *feed = context;
     enum status status = feed_tables(feed, &feed->err);
 
+    if (status == OK)
+        wait_for_the_tasks(feed);
     if (status == OK)
         status = feed_file(feed, "events", &feed->err);
     if (status == OK && !atomic_load(&feed->stop))
@@ -233,6 +251,7 @@ enum status demo_feed_start(const struct demo_feed_options *options, struct demo
     if (!feed)
         return error_set(err, ERR_NOMEM, "feed: out of memory");
     feed->options = *options;
+    snprintf(feed->dir, sizeof(feed->dir), "%s", options->dir);
     arena_init(&feed->arena, ARENA_BYTES);
     if (pthread_create(&feed->thread, NULL, run, feed)) {
         free(feed);

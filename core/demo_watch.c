@@ -14,7 +14,7 @@
 #include "core/demo.h"
 #include "core/demo_map.h"
 #include "core/kafka_conf.h"
-#include "core/words.h"
+#include "core/symbols.h"
 #include "schemas/avro_codec.h"
 #include "schemas/ranking.h"
 #include "schemas/records.h"
@@ -183,7 +183,7 @@ static void take_message(struct demo_watch *watch, const void *record)
     char text[DEMO_LINE_BYTES];
 
     snprintf(text, sizeof(text), "%-5.*s to %.*s: %.*s",
-             STR_ARG(channel_word(message->channel)), STR_ARG(message->user_id),
+             STR_ARG(channel_symbol(message->channel)), STR_ARG(message->user_id),
              STR_ARG(push ? message->title : message->subject));
     pthread_mutex_lock(&watch->lock);
     watch->seen.n_push += push;
@@ -198,7 +198,7 @@ static void take_suppressed(struct demo_watch *watch, const void *record)
     char text[DEMO_LINE_BYTES];
 
     snprintf(text, sizeof(text), "%-5.*s to %.*s not sent: %.*s",
-             STR_ARG(channel_word(message->channel)), STR_ARG(message->user_id),
+             STR_ARG(channel_symbol(message->channel)), STR_ARG(message->user_id),
              STR_ARG(message->reason));
     pthread_mutex_lock(&watch->lock);
     watch->seen.n_suppressed++;

@@ -134,6 +134,7 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
         return OK;
     }
     snprintf(number, sizeof(number), "%d", mock_brokers);
+    TRY(set(conf, "log_level", "3", err)); /* not its notice that there is a mock cluster */
     return set(conf, "test.mock.num.brokers", number, err);
 }
 

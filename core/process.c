@@ -11,6 +11,7 @@
 
 #include "core/api.h"
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/follower.h"
 #include "core/flusher.h"
@@ -259,9 +260,12 @@ static enum status know_instance(struct runtime *runtime, struct error *err)
         if (read)
             return OK;
     }
-    snprintf(runtime->instance, sizeof(runtime->instance), "i%08llx",
-             (unsigned long long)(clock_wall_ms() * 2654435761LL ^ (int64_t)getpid() << 20) &
-                 0xffffffff);
+    /* Machines started together differ in the nanoseconds since their boot. */
+    uint64_t parts[] = {(uint64_t)clock_wall_ms(), (uint64_t)clock_mono_ns(),
+                        (uint64_t)getpid()};
+
+    snprintf(runtime->instance, sizeof(runtime->instance), "i%08x",
+             (unsigned)hash64((struct str){(const char *)parts, sizeof(parts)}));
     file = fopen(path, "w");
     if (!file || fprintf(file, "%s\n", runtime->instance) < 0 || fclose(file))
         return error_set(err, ERR_IO, "state.dir: cannot write '%s': %s", path, strerror(errno));

@@ -1,6 +1,6 @@
 #include "core/user_json.h"
 
-#include "core/words.h"
+#include "core/symbols.h"
 #include "features/feature_columns.h"
 
 #include <stdio.h>
@@ -114,8 +114,8 @@ static void put_profile(struct json_text *json, const struct user_state *user)
         const struct user_consent *consent = &user->consents[i];
 
         json_text_open(json, '{');
-        json_field_str(json, "channel", channel_word(consent->channel));
-        json_field_str(json, "purpose", purpose_word(consent->purpose));
+        json_field_str(json, "channel", channel_symbol(consent->channel));
+        json_field_str(json, "purpose", purpose_symbol(consent->purpose));
         json_field_bool(json, "granted", consent->granted);
         json_field_int(json, "time", consent->time_ms);
         json_text_close(json, '}');
@@ -130,7 +130,7 @@ static void put_channels(struct json_text *json, const char *name, unsigned bits
     json_text_open(json, '[');
     for (int channel = 1; channel < 8; channel++) {
         if (bits & 1u << channel)
-            json_text_str(json, channel_word(channel));
+            json_text_str(json, channel_symbol(channel));
     }
     json_text_close(json, ']');
 }
@@ -161,8 +161,8 @@ void user_json_sends(struct json_text *json, const struct user_state *user)
     json_text_open(json, '[');
     for (int i = 0; i < user->n_sends; i++) {
         json_text_open(json, '{');
-        json_field_str(json, "channel", channel_word(user->sends[i].channel));
-        json_field_str(json, "purpose", purpose_word(user->sends[i].purpose));
+        json_field_str(json, "channel", channel_symbol(user->sends[i].channel));
+        json_field_str(json, "purpose", purpose_symbol(user->sends[i].purpose));
         json_field_int(json, "time", user->sends[i].time_ms);
         json_text_close(json, '}');
     }

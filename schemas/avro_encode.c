@@ -139,18 +139,19 @@ static inline uint8_t *write_symbol(struct write_run *run, uint8_t *at, int32_t 
     return write_long(run, at, symbol);
 }
 
-/* The fewest bytes of big-endian two's complement, as Java's BigInteger writes them. */
 static uint8_t *write_decimal(struct write_run *run, uint8_t *at, int64_t value, int64_t limit)
 {
-    uint64_t bits = htobe64((uint64_t)value);
-    /* bits that only repeat the sign, the sign itself not counted */
-    int spare = __builtin_clrsbll(value);
-    size_t n = 8 - (size_t)spare / 8;
+    uint8_t bytes[DECIMAL_BYTES_MAX];
 
     if (value <= -limit || value >= limit)
         return NULL;
-    at = write_byte(run, at, (uint8_t)(2 * n));
-    return at ? write_bytes(run, at, (const uint8_t *)&bits + 8 - n, n) : NULL;
+    size_t n = decimal_write(value, bytes);
+
+    if (!has_room(run, at, 1 + n))
+        return NULL;
+    *at = (uint8_t)(2 * n); /* zigzag of the length */
+    memcpy(at + 1, bytes, n);
+    return at + 1 + n;
 }
 
 static uint8_t *write_fixed(struct write_run *run, uint8_t *at, const struct str *bytes,

@@ -19,7 +19,7 @@ enum decode_code {
     READ_FLOAT_AS_DOUBLE,
     READ_DOUBLE,
     READ_STRING,          /* any bytes of a writer's string or bytes that must be UTF-8 */
-    READ_OPTIONAL_STRING, /* null_index, other_index */
+    READ_OPTIONAL_STRING, /* null_index */
     READ_BYTES,
     READ_FIXED,      /* n bytes */
     READ_ENUM,       /* op_symbols */
@@ -35,7 +35,7 @@ enum decode_code {
     SKIP_NEXT,
 
     /* structure */
-    READ_OPTIONAL, /* null_index, other_index: jumps over n ops when null */
+    READ_OPTIONAL, /* null_index: jumps over n ops when null */
     READ_UNION,    /* op_branches */
     READ_ITEMS,    /* op_items; begins an array or map */
     READ_NEXT,     /* the end of an item */

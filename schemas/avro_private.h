@@ -16,6 +16,7 @@
 #define FRESHET_SCHEMAS_AVRO_PRIVATE_H
 
 #include "schemas/avro_codec.h"
+#include "schemas/avro_decimal.h"
 #include "schemas/avro_limits.h"
 #include "schemas/schema_private.h"
 
@@ -69,8 +70,8 @@ struct sequence {
 
 struct avro_op {
     uint8_t code;
-    uint8_t null_index;  /* wire byte of the null branch */
-    uint8_t other_index; /* wire byte of the other branch */
+    uint8_t null_index;  /* of an optional: the wire byte that says null, 0 or 2 */
+    uint8_t other_index; /* the other one of the two */
     uint8_t unused;
     uint32_t offset; /* from the current record, item or entry */
     union {
@@ -159,9 +160,6 @@ void avro_encoder_close(struct avro_encoder *encoder);
  */
 int64_t avro_encode_default(const struct schema_node *type, const json_t *value, uint8_t *out,
                             size_t capacity);
-
-/** 10^n for n in 0..18. */
-int64_t power_of_ten(int32_t n);
 
 /**
  * A slot for values of any schema, in the arena. NULL: beyond AVRO_SLOT_BYTES_MAX, or no

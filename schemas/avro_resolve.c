@@ -394,7 +394,6 @@ static enum status resolve_optional(struct compiler *c, const struct schema_node
 {
     uint32_t place = op_emit(&c->list, READ_OPTIONAL, offset);
     struct mark before = compiler_mark(c);
-    uint8_t codes[2] = {(uint8_t)(2 * null_index), (uint8_t)(2 * (1 - null_index))};
     struct avro_op *op;
 
     if (compile_read(c, w->branches[1 - null_index], r, slot, offset) != OK) {
@@ -408,8 +407,7 @@ static enum status resolve_optional(struct compiler *c, const struct schema_node
         op->code = READ_OPTIONAL_STRING;
         c->list.n--;
     }
-    op->null_index = codes[0];
-    op->other_index = codes[1];
+    op->null_index = (uint8_t)(2 * null_index);
     op_land(&c->list, place);
     return OK;
 }

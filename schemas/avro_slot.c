@@ -33,7 +33,7 @@ static bool holds(const struct slot *slot, const struct schema_node *schema, uns
         return false;
     switch (slot->kind) {
     case SLOT_DECIMAL:
-        return schema->logical == LOGICAL_DECIMAL && schema->precision <= 18;
+        return schema->logical == LOGICAL_DECIMAL && schema->precision <= DECIMAL_DIGITS_MAX;
     case SLOT_OPTIONAL:
     case SLOT_OPTIONAL_STR:
         return holds_optional(slot, schema, depth + 1);
@@ -138,7 +138,7 @@ static const struct slot *build_scalar(struct builder *b, const struct schema_no
         [SCHEMA_FIXED] = {SLOT_STR, sizeof(struct str)},
     };
 
-    if (schema->logical == LOGICAL_DECIMAL && schema->precision <= 18)
+    if (schema->logical == LOGICAL_DECIMAL && schema->precision <= DECIMAL_DIGITS_MAX)
         return new_slot(b, SLOT_DECIMAL, sizeof(int64_t));
     return new_slot(b, plain[schema->kind].kind, plain[schema->kind].size);
 }
@@ -254,7 +254,7 @@ static const struct schema_node *optional_of(const struct schema_node *schema)
         if (other->kind == SCHEMA_INT || other->kind == SCHEMA_LONG ||
             other->kind == SCHEMA_STRING ||
             (other->kind == SCHEMA_BYTES &&
-             (other->logical == LOGICAL_NONE || other->precision <= 18)))
+             (other->logical == LOGICAL_NONE || other->precision <= DECIMAL_DIGITS_MAX)))
             return other;
     }
     return NULL;

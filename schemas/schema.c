@@ -502,45 +502,6 @@ static const struct schema_node *parse(struct parser *p, const json_t *json, str
 
 /* ---- the whole ---- */
 
-/* Avro-C has no use for these and refuses some that are right (a NUL in a default). */
-static void strip(json_t *json)
-{
-    size_t i;
-    const char *key;
-    json_t *child;
-
-    json_object_del(json, "default");
-    json_object_del(json, "doc");
-    json_object_del(json, "aliases");
-    json_object_foreach(json, key, child)
-    {
-        strip(child);
-    }
-    json_array_foreach(json, i, child)
-    {
-        strip(child);
-    }
-}
-
-static enum status second_opinion(const json_t *json, struct error *err)
-{
-    json_t *bare = json_deep_copy(json);
-    enum status status = ERR_NOMEM;
-    char *text = NULL;
-
-    if (bare) {
-        strip(bare);
-        text = json_dumps(bare, JSON_ENCODE_ANY | JSON_COMPACT);
-    }
-    if (text)
-        status = schema_check_avro_c(text, strlen(text), err);
-    else
-        error_set(err, ERR_NOMEM, "Avro schema: out of memory");
-    free(text);
-    json_decref(bare);
-    return status;
-}
-
 enum status schema_init(struct schema *schema, const char *text, size_t len, struct error *err)
 {
     struct parser p = {.arena = &schema->arena, .err = err};
@@ -563,7 +524,7 @@ enum status schema_init(struct schema *schema, const char *text, size_t len, str
     if (p.named)
         schema->root = parse(&p, schema->json, (struct str){NULL, 0});
     if (schema->root)
-        status = second_opinion(schema->json, err);
+        status = schema_check_avro_c(schema->json, err);
 done:
     if (status != OK)
         schema_deinit(schema);

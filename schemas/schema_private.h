@@ -90,7 +90,7 @@ const char *schema_kind_name(enum schema_kind kind);
 /** The name behind the last dot. */
 struct str schema_short_name(struct str full);
 
-/** Second opinion: what Avro-C says to the schema (of which defaults have been taken out). */
-enum status schema_check_avro_c(const char *text, size_t len, struct error *err);
+/** Second opinion: what Avro-C says to the schema, its defaults taken out. */
+enum status schema_check_avro_c(const json_t *json, struct error *err);
 
 #endif

@@ -12,24 +12,32 @@
 /** Whole, shortest-form sequences of U+0000..U+10FFFF without surrogates (RFC 3629). */
 bool utf8_valid_ref(const uint8_t *text, size_t n);
 
-/** As utf8_valid_ref, fast where all is ASCII, eight bytes at a time. */
+static inline uint64_t utf8_load(const uint8_t *text, size_t n)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, text, n);
+    return word;
+}
+
+/**
+ * As utf8_valid_ref, fast where all is ASCII: words, of which the last two may overlap. Most
+ * texts of a record are ids of 5 to 36 bytes.
+ */
 static inline bool utf8_valid(const uint8_t *text, size_t n)
 {
-    const uint64_t high = 0x8080808080808080u;
-    uint64_t seen = 0, word;
-    size_t i = 0;
+    uint64_t seen = 0;
 
-    for (; i + 8 <= n; i += 8) {
-        memcpy(&word, text + i, 8);
-        seen |= word;
+    if (n >= 8) {
+        for (size_t i = 0; i + 8 < n; i += 8)
+            seen |= utf8_load(text + i, 8);
+        seen |= utf8_load(text + n - 8, 8);
+    } else if (n >= 4) {
+        seen = utf8_load(text, 4) | utf8_load(text + n - 4, 4);
+    } else if (n > 0) {
+        seen = (uint64_t)(text[0] | text[n / 2] | text[n - 1]);
     }
-    if (i < n && n >= 8) { /* the last eight, some of them for the second time */
-        memcpy(&word, text + n - 8, 8);
-        seen |= word;
-    }
-    for (; n < 8 && i < n; i++)
-        seen |= text[i];
-    return (seen & high) == 0 || utf8_valid_ref(text, n);
+    return (seen & 0x8080808080808080u) == 0 || utf8_valid_ref(text, n);
 }
 
 #endif

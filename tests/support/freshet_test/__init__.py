@@ -14,7 +14,7 @@ from .cluster import Cluster, KafkaBroker, Registry, free_port, own_cluster, sha
 from .process import ROOT, FreshetProcess, freshet, freshet_binary
 from .records import (catalog_item, click, consent, engagement, event_id, millis, money, now_ms,
                       order, review, user)
-from .feed import Feed, check_lists, reasons
+from .feed import Feed, check_exact, check_lists, qualifying, reasons, sources
 from .shop import FILE_OF_TOPIC, INPUTS, TASK_TOPICS, Shop
 from .topics import (Producer, Record, create_topics, delete_topics, end_offsets, group_offsets,
                      read_topic)

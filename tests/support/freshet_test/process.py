@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
@@ -137,6 +138,16 @@ class FreshetProcess:
 
     def __enter__(self):
         return self if self.running else self.start()
+
+    @contextmanager
+    def lives(self):
+        """As `with`, but the test starts it."""
+        try:
+            yield self
+        except BaseException as error:
+            self.__exit__(type(error))
+            raise
+        self.__exit__(None)
 
     def __exit__(self, kind, *_):
         self._signal_and_wait(signal.SIGKILL)

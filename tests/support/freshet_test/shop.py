@@ -58,9 +58,9 @@ class Shop:
     def __init__(self, cluster=None, partitions=4, inputs_of=None):
         """inputs_of: another Shop, whose inputs this one's `freshet` reads as well."""
         self.inputs_of = inputs_of
-        self.cluster = cluster or (inputs_of or self).__dict__.get("cluster") or shared_cluster()
-        self.ends_cluster = (cluster is None and inputs_of is None
-                             and self.cluster.broker is not None)
+        given = cluster or (inputs_of and inputs_of.cluster)
+        self.cluster = given or shared_cluster()
+        self.ends_cluster = given is None and self.cluster.broker is not None
         self.partitions = inputs_of.partitions if inputs_of else partitions
         self.app = f"t{os.getpid()}-{secrets.token_hex(3)}"
         self.codec = Codec(self.cluster.registry_url)

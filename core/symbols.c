@@ -1,4 +1,4 @@
-#include "core/words.h"
+#include "core/symbols.h"
 
 #include "schemas/records.h"
 
@@ -13,7 +13,7 @@ static struct str word(const struct str *words, size_t n, int32_t value)
     return words[value > 0 && (size_t)value < n ? value : 0];
 }
 
-struct str channel_word(int32_t channel)
+struct str channel_symbol(int32_t channel)
 {
     static const struct str words[] = {
         [CHANNEL_UNKNOWN] = WORD("UNKNOWN"), [CHANNEL_PUSH] = WORD("PUSH"),
@@ -24,7 +24,7 @@ struct str channel_word(int32_t channel)
     return word(words, COUNT(words), channel);
 }
 
-struct str purpose_word(int32_t purpose)
+struct str purpose_symbol(int32_t purpose)
 {
     static const struct str words[] = {
         [PURPOSE_UNKNOWN] = WORD("UNKNOWN"),
@@ -37,7 +37,7 @@ struct str purpose_word(int32_t purpose)
     return word(words, COUNT(words), purpose);
 }
 
-struct str reason_word(int32_t reason)
+struct str reason_symbol(int32_t reason)
 {
     static const struct str words[] = {
         [REASON_UNKNOWN] = WORD("UNKNOWN"), [REASON_COVISITATION] = WORD("COVISITATION"),
