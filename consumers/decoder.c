@@ -318,7 +318,9 @@ bool decoder_decode(struct decoder *decoder, const struct frame *frame, struct a
                       "the value does not begin with byte 0 and a schema id");
     int32_t id = (int32_t)((uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16 |
                            (uint32_t)bytes[3] << 8 | bytes[4]);
-    struct plan *plan = find_plan(decoder, frame->topic, id, &answer);
+    struct plan *plan = frame->schema_was_unknown
+                            ? NULL
+                            : find_plan(decoder, frame->topic, id, &answer);
 
     if (!plan && answer == REGISTRY_PENDING)
         return false;

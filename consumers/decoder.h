@@ -32,6 +32,7 @@ struct frame { /* a record as Kafka has it */
     enum input_topic topic;
     struct str key, value; /* ptr NULL: null */
     int64_t kafka_ms;      /* -1: none */
+    bool schema_was_unknown; /* replay: the registry had answered 404, whatever it says now */
 };
 
 /**

@@ -1,6 +1,7 @@
 #include "consumers/log_reader.h"
 
 #include "core/base/clock.h"
+#include "core/base/log.h"
 
 #include <stdlib.h>
 
@@ -31,6 +32,7 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     TRY(set(conf, "queued.max.messages.kbytes", "32768", err));
     TRY(set(conf, "socket.nagle.disable", "true", err));
     TRY(set(conf, "log_level", "4", err));
+    rd_kafka_conf_set_log_cb(conf, log_kafka);
     for (int side = 0; side < 2; side++) {
         for (uint32_t i = 0; i < sides[side]->n; i++)
             TRY(set(conf, sides[side]->at[i].name, sides[side]->at[i].value, err));

@@ -20,7 +20,8 @@ enum {
     PATH_MAX_BYTES = 480, /* of a folder; file names still fit in a setting */
     PAINT_MS = 250,
     LINE_EVERY_MS = 3000,
-    CATCH_UP_MS = 2000, /* what was fed before the end is still worked off */
+    LAG_EVERY_MS = 250, /* workers publish it a little more often */
+    CATCH_UP_MS = 3000, /* what was fed before the end is still worked off */
     UP_MAX = 6,         /* folders from the program to the top of its source tree */
 };
 
@@ -279,11 +280,11 @@ static bool stop_feed(struct demo *demo, struct error *err)
 
 static void catch_up(struct demo *demo)
 {
-    for (int waited_ms = 0; waited_ms < CATCH_UP_MS; waited_ms += 50) {
+    for (int waited_ms = 0; waited_ms < CATCH_UP_MS; waited_ms += LAG_EVERY_MS) {
+        usleep(LAG_EVERY_MS * 1000);
         look(demo);
         if (demo->state.lag == 0)
             return;
-        usleep(50000);
     }
 }
 

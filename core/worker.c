@@ -271,6 +271,7 @@ static enum status work(struct worker *worker, struct error *err)
 {
     bool more = true;
 
+    worker->more = false;
     while (more) {
         int64_t start_ns = clock_mono_ns();
 
@@ -296,6 +297,7 @@ static enum status work(struct worker *worker, struct error *err)
         }
         more = n > 0;
         if (transaction_is_due(worker, more)) {
+            worker->more = more;
             TRY(commit(worker, err));
             break;
         }
@@ -407,7 +409,9 @@ static void publish_status(struct worker *worker)
 
 static enum status turn(struct worker *worker, struct error *err)
 {
-    int wait_ms = worker->n_restoring || source_waits_for_schema(worker->source) ? 5 : POLL_MS;
+    int wait_ms = worker->more                                                     ? 0
+                  : worker->n_restoring || source_waits_for_schema(worker->source) ? 5
+                                                                                   : POLL_MS;
 
     TRY(read_mailbox(worker, err));
     TRY(source_poll(worker->source, wait_ms, err));

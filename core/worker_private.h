@@ -81,6 +81,7 @@ struct worker {
     struct ranking rankings[RANK_CHUNK];
     uint8_t *value; /* VALUE_BYTES_MAX, for encoding */
     uint32_t n_restoring;
+    bool more; /* records were waiting when the last transaction ended: do not sleep on them */
     int64_t last_status_ns;
     struct worker_metrics metrics;
     pthread_mutex_t mailbox_lock;
@@ -116,8 +117,10 @@ enum status output_decision(struct worker *worker, const struct task_home *home,
 enum status output_refusals(struct worker *worker, struct task_home *home, struct error *err);
 enum status output_dead_letter(struct worker *worker, uint32_t lane, struct error *err);
 
-/** "topic/partition/offset" of a lane into out; returns the length. */
-uint32_t source_text(const struct worker *worker, uint32_t lane, char *out, uint32_t capacity);
+/* A topic's name has at most 249 bytes, then two numbers. */
+enum { SOURCE_TEXT_MAX = 320 };
+/** "topic/partition/offset" of a lane into out (SOURCE_TEXT_MAX); returns the length. */
+uint32_t source_text(const struct worker *worker, uint32_t lane, char *out);
 const char *topic_text(const struct settings *settings, enum input_topic topic);
 
 #endif

@@ -1,6 +1,7 @@
 #include "features/state_db.h"
 
 #include "core/base/bytes.h"
+#include "core/base/fault.h"
 #include "features/user_codec.h"
 
 #include <rocksdb/c.h>
@@ -186,6 +187,9 @@ void state_db_close(struct state_db *db)
 static enum status get(struct state_db *db, const struct key *key, char **out, size_t *out_len)
 {
     char *text = NULL;
+
+    if (fault_hit("state_read"))
+        return ERR_IO;
     char *value = rocksdb_get(db->db, db->read_options, key->bytes, key->len, out_len, &text);
 
     if (text)
@@ -303,6 +307,8 @@ enum status state_db_commit(struct state_db *db, struct state_write *write, stru
 {
     char *text = NULL;
 
+    if (fault_hit("state_write"))
+        return error_set(err, ERR_IO, "state: fault point state_write");
     rocksdb_write(db->db, db->write_options, write->batch, &text);
     if (text)
         return db_error(err, "cannot write (is the disk full?)", text);

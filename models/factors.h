@@ -16,9 +16,9 @@ struct factor_vector {
  * A coordinate system in which the Gramian is diagonal: u = Q y. See model_factors.c for why.
  */
 struct factor_basis {
-    float q[FACTORS * FACTORS];   /* row f: eigenvector f of G = YᵀY, as of the last refresh */
+    float q[FACTORS * FACTORS]; /* row f: eigenvector f of G = YᵀY, as of the last refresh */
     float q_t[FACTORS * FACTORS]; /* transposed: u = Q y is mat_t_vec(q_t, y) */
-    float values[FACTORS];      /* α₀ times its eigenvalue, not negative */
+    float values[FACTORS];        /* α₀ times its eigenvalue, not negative */
     float lambda;
     float all_items; /* α₀ |I| */
     uint64_t serial; /* of the refresh, from 1 */

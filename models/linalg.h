@@ -67,8 +67,9 @@ void half_to_float_ref(const uint16_t *in, float *out, uint32_t n);
 float sigmoid(float x);
 
 /**
- * Eigenvectors and values of a symmetric A (n, n), of which the upper half is read: A = Qᵀ diag(values) Q, vectors in the rows
- * of q, values ascending. By LAPACK. False if it does not converge (a NaN in A). n <= 64.
+ * Eigenvectors and values of a symmetric A (n, n), of which the upper half is read: A = Qᵀ
+ * diag(values) Q, vectors in the rows of q, values ascending. By LAPACK. False if it does not
+ * converge (a NaN in A). n <= 64.
  */
 bool sym_eigen(const float *a, float *q, float *values, uint32_t n);
 

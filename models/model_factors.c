@@ -38,14 +38,14 @@
 enum {
     GRAMIAN_CHANGES = 10000, /* then G is computed anew */
     REFRESH_MIN = 64,        /* changes before a refresh, plus half of the items */
-    NEGATIVES = 2,           /* BPR steps for one positive */
-    LEARN_ITEMS = 5,         /* newest items the person of a step is solved from */
+    NEGATIVES = 1,           /* BPR steps for one positive */
+    LEARN_ITEMS = 4,         /* newest items the person of a step is solved from */
 };
 
 /* MODELS 3.4, and the quality table of the folder's README. */
-static const float ALPHA0 = .001f, LAMBDA = .01f;
-static const float STEP = .05f, STEP_DECAY = .01f;
-static const float INITIAL_NORM = .3f;
+static const float ALPHA0 = .001f, LAMBDA = .003f;
+static const float STEP = .1f, STEP_DECAY = .1f;
+static const float INITIAL_NORM = .4f;
 static const float DELTA_MAX = .1f; /* length of one folded difference */
 
 struct model_factors {
@@ -221,8 +221,7 @@ float factors_gramian_error(const struct model *model)
     for (uint32_t r = 0; r < FACTORS; r++) {
         trace += anew[r * FACTORS + r];
         for (uint32_t c = r; c < FACTORS; c++)
-            most = fmaxf(most,
-                         fabsf(anew[r * FACTORS + c] - self->gramian[r * FACTORS + c]));
+            most = fmaxf(most, fabsf(anew[r * FACTORS + c] - self->gramian[r * FACTORS + c]));
     }
     return trace > 0 ? most / trace : most;
 }

@@ -83,6 +83,7 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     TRY(set(conf, "transactional.id", transactional_id, err));
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_log_cb(conf, log_kafka);
     return OK;
 }
 

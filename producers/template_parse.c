@@ -10,8 +10,6 @@
 #include "producers/template_private.h"
 
 #include <ctype.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* A tree takes up to about 40 bytes per byte of source ({{a}} is a node, a pipeline, a path).
@@ -27,56 +25,6 @@ struct end_tag {
 
 static enum status parse_block(struct compiler *c, struct node **out, struct end_tag *end);
 
-static void count_lines(struct compiler *c)
-{
-    for (; c->counted_to < c->at; c->counted_to++)
-        c->line += *c->counted_to == '\n';
-}
-
-enum status compile_error(struct compiler *c, const char *format, ...)
-{
-    char text[ERROR_TEXT_MAX];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    return error_set(c->err, ERR_INVALID, "%s:%u: %s", c->file, c->line, text);
-}
-
-void *compile_alloc(struct compiler *c, size_t size)
-{
-    void *memory = arena_zalloc(&c->template->arena, size);
-
-    if (!memory)
-        error_set(c->err, ERR_NOMEM, "%s: the template takes too much memory", c->file);
-    return memory;
-}
-
-static enum status new_slot(struct compiler *c, struct str name, uint8_t *out)
-{
-    struct template *t = c->template;
-
-    if (t->n_slots == TEMPLATE_NAMES_MAX)
-        return compile_error(c, "more than %d variables", TEMPLATE_NAMES_MAX);
-    t->slot_name[t->n_slots] = name.len ? arena_copy(&t->arena, name) : name;
-    if (name.len && !t->slot_name[t->n_slots].ptr)
-        return error_set(c->err, ERR_NOMEM, "%s: out of memory", c->file);
-    *out = t->n_slots++;
-    return OK;
-}
-
-enum status compile_slot(struct compiler *c, struct str name, uint8_t *out)
-{
-    for (uint8_t i = 0; i < c->template->n_slots; i++) {
-        if (c->template->slot_name[i].len && str_equal(c->template->slot_name[i], name)) {
-            *out = i;
-            return OK;
-        }
-    }
-    return new_slot(c, name, out);
-}
-
 static struct node *new_node(struct compiler *c, enum node_kind kind)
 {
     struct node *node = compile_alloc(c, sizeof(*node));
@@ -89,55 +37,7 @@ static struct node *new_node(struct compiler *c, enum node_kind kind)
     return node;
 }
 
-/* ---- tags and literal text ---- */
-
-/* From after "{{" or "{%" to its end; quoted closers do not count. Moves past the closer. */
-static enum status read_tag(struct compiler *c, char closer, struct tag_reader *out)
-{
-    const char *p = c->at;
-    char quote = '\0';
-
-    for (; p + 1 < c->end; p++) {
-        if (quote && *p == '\\')
-            p++;
-        else if (quote)
-            quote = *p == quote ? '\0' : quote;
-        else if (*p == '"' || *p == '\'')
-            quote = *p;
-        else if (*p == closer && p[1] == '}')
-            break;
-    }
-    if (p + 1 >= c->end)
-        return compile_error(c, "a tag lacks its closing '%c}'", closer);
-    *out = (struct tag_reader){c, c->at, p};
-    if (out->at < out->end && *out->at == '-')
-        out->at++;
-    c->trim = out->end > out->at && out->end[-1] == '-';
-    out->end -= c->trim;
-    c->at = p + 2;
-    return OK;
-}
-
-/* The next "{{" or "{%" from at, or the end. */
-static const char *find_tag(const char *at, const char *end)
-{
-    for (; at + 1 < end; at++) {
-        if (*at == '{' && (at[1] == '{' || at[1] == '%'))
-            return at;
-    }
-    return end;
-}
-
-static struct str trimmed(struct str text, bool left, bool right)
-{
-    while (left && text.len && isspace((unsigned char)*text.ptr)) {
-        text.ptr++;
-        text.len--;
-    }
-    while (right && text.len && isspace((unsigned char)text.ptr[text.len - 1]))
-        text.len--;
-    return text;
-}
+/* ---- nodes ---- */
 
 static enum status add_text(struct compiler *c, struct str text, struct node ***tail)
 {
@@ -161,43 +61,17 @@ static enum status add_text(struct compiler *c, struct str text, struct node ***
 /* Text up to the next tag, white space taken away as the tags around it say. */
 static enum status parse_text_run(struct compiler *c, struct node ***tail)
 {
-    const char *tag = find_tag(c->at, c->end);
+    const char *tag = compile_find_tag(c->at, c->end);
     struct str text = {c->at, (uint32_t)(tag - c->at)};
     bool trim_right = tag + 2 < c->end && tag[2] == '-';
 
-    text = trimmed(text, c->trim, trim_right);
+    text = compile_trimmed(text, c->trim, trim_right);
     c->trim = false;
     c->at = tag;
     TRY(add_text(c, text, tail));
-    count_lines(c);
+    compile_count_lines(c);
     return OK;
 }
-
-/* Moves c->at to just after {% endNAME %}; *out is the text before it. */
-static enum status skip_to_end(struct compiler *c, const char *end_name, struct str *out)
-{
-    const char *begin = c->at;
-    struct tag_reader reader;
-
-    for (;;) {
-        const char *tag = find_tag(c->at, c->end);
-
-        if (tag == c->end)
-            return compile_error(c, "'%s' is missing", end_name);
-        c->at = tag + 2;
-        if (tag[1] != '%')
-            continue;
-        struct tag_reader peek = {c, c->at + (c->at < c->end && *c->at == '-'), c->end};
-
-        if (!tag_take_word(&peek, end_name))
-            continue;
-        *out = trimmed((struct str){begin, (uint32_t)(tag - begin)}, c->trim,
-                       c->at < c->end && *c->at == '-');
-        return read_tag(c, '%', &reader);
-    }
-}
-
-/* ---- nodes ---- */
 
 static enum status parse_output(struct compiler *c, struct tag_reader *reader,
                                 struct node **out)
@@ -400,7 +274,7 @@ static enum status parse_for(struct compiler *c, struct tag_reader *reader, stru
     if (c->n_loops == TEMPLATE_DEPTH_MAX)
         return compile_error(c, "loops are nested too deeply");
     TRY(parse_for_header(c, reader, node, &scope->variable));
-    TRY(new_slot(c, (struct str){"", 0}, &scope->slot));
+    TRY(compile_new_slot(c, (struct str){"", 0}, &scope->slot));
     node->slot = scope->slot;
     c->n_loops++;
     TRY(parse_block(c, &node->body, &end));
@@ -471,7 +345,7 @@ static enum status parse_raw(struct compiler *c, struct tag_reader *reader, stru
     struct node **tail = out;
 
     TRY(tag_finish(reader));
-    TRY(skip_to_end(c, "endraw", &text));
+    TRY(compile_skip_to_end(c, "endraw", &text));
     return add_text(c, text, &tail);
 }
 
@@ -479,7 +353,7 @@ static enum status parse_comment(struct compiler *c)
 {
     struct str text;
 
-    return skip_to_end(c, "endcomment", &text);
+    return compile_skip_to_end(c, "endcomment", &text);
 }
 
 /* *known false: the tag is not one that opens something. */
@@ -527,7 +401,7 @@ static enum status parse_nodes(struct compiler *c, struct node **out, struct end
         char closer = c->at[1] == '{' ? '}' : '%';
 
         c->at += 2;
-        TRY(read_tag(c, closer, &reader));
+        TRY(compile_read_tag(c, closer, &reader));
         if (closer == '}') {
             TRY(parse_output(c, &reader, tail));
         } else {
@@ -539,7 +413,7 @@ static enum status parse_nodes(struct compiler *c, struct node **out, struct end
                 return name.len ? OK : tag_finish(&reader);
             }
         }
-        count_lines(c);
+        compile_count_lines(c);
         while (*tail)
             tail = &(*tail)->next;
     }

@@ -200,6 +200,23 @@ void *compile_alloc(struct compiler *compiler,
 /** Slot of a name, new at first sight. */
 enum status compile_slot(struct compiler *compiler, struct str name, uint8_t *out);
 
+/** A slot that is new in any case; an empty name is a loop's. */
+enum status compile_new_slot(struct compiler *compiler, struct str name, uint8_t *out);
+
+void compile_count_lines(struct compiler *compiler); /* up to at */
+
+/** The next "{{" or "{%" from at, or end. */
+const char *compile_find_tag(const char *at, const char *end);
+
+/** From after "{{" or "{%" to its end; quoted closers do not count. Moves past the closer. */
+enum status compile_read_tag(struct compiler *compiler, char closer, struct tag_reader *out);
+
+struct str compile_trimmed(struct str text, bool left, bool right);
+
+/** Moves to just after {% end_name %}; *out is the text before it. */
+enum status compile_skip_to_end(struct compiler *compiler, const char *end_name,
+                                struct str *out);
+
 bool tag_at_end(struct tag_reader *reader); /* skips white space */
 bool tag_take(struct tag_reader *reader, const char *punctuation);
 bool tag_take_word(struct tag_reader *reader, const char *word);

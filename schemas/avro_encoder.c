@@ -21,6 +21,7 @@ struct encoder_compiler {
     struct writer_callee callees[AVRO_NAMES_MAX];
     uint32_t n_callees;
     unsigned depth;
+    struct avro_op nowhere; /* written to after a failure, read by nobody */
     struct error *err;
 };
 
@@ -29,10 +30,9 @@ static enum status compile(struct encoder_compiler *c, const struct schema_node 
 
 static struct avro_op *emit(struct encoder_compiler *c, uint8_t code, uint32_t offset)
 {
-    static struct avro_op nowhere; /* written to after a failure, read by nobody */
     uint32_t place = op_emit(&c->list, code, offset);
 
-    return c->list.failed ? &nowhere : &c->list.ops[place];
+    return c->list.failed ? &c->nowhere : &c->list.ops[place];
 }
 
 static enum status compile_default(struct encoder_compiler *c, const struct schema_field *field)

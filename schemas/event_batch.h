@@ -12,14 +12,14 @@
 enum { EVENT_BATCH_MAX = 512 }; /* all columns of a batch stay within the L2 cache */
 
 enum input_topic { /* in the order of DESIGN's merge: users first, then by name */
-    INPUT_USERS,
-    INPUT_CLICKSTREAM,
-    INPUT_ENGAGEMENT,
-    INPUT_ORDERS,
-    INPUT_REVIEWS,
-    N_USER_TOPICS,
-    INPUT_CATALOG = N_USER_TOPICS,
-    N_INPUT_TOPICS,
+                   INPUT_USERS,
+                   INPUT_CLICKSTREAM,
+                   INPUT_ENGAGEMENT,
+                   INPUT_ORDERS,
+                   INPUT_REVIEWS,
+                   N_USER_TOPICS,
+                   INPUT_CATALOG = N_USER_TOPICS,
+                   N_INPUT_TOPICS,
 };
 
 /** "clickstream", …: the name in the settings; a topic may be renamed there. */
@@ -57,8 +57,8 @@ enum action {
     ACTION_IMPRESSION,
     ACTION_CLICK,
     ACTION_DISLIKE,
-    ACTION_ORDER,  /* an order was placed */
-    ACTION_CANCEL, /* cancelled or returned */
+    ACTION_ORDER,      /* an order was placed */
+    ACTION_CANCEL,     /* cancelled or returned */
     ACTION_ORDER_STEP, /* paid, shipped, delivered */
     ACTION_REVIEW,
     ACTION_ENGAGEMENT,

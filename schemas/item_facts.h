@@ -8,11 +8,11 @@
 #include "schemas/records.h"
 
 struct item_facts {
-    bool known;     /* the catalogue has named it at some time */
-    bool delisted;  /* its last record is a tombstone: the other fields are empty */
-    bool available; /* may be offered: not delisted, available, stock not 0 */
-    int64_t version;       /* offset of the catalogue record */
-    int32_t partition;     /* of the catalogue topic */
+    bool known;               /* the catalogue has named it at some time */
+    bool delisted;            /* its last record is a tombstone: the other fields are empty */
+    bool available;           /* may be offered: not delisted, available, stock not 0 */
+    int64_t version;          /* offset of the catalogue record */
+    int32_t partition;        /* of the catalogue topic */
     struct catalog_item item; /* deep copy, lives as long as the view */
 };
 

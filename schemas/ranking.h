@@ -9,14 +9,14 @@
 enum { RANKING_K_MAX = 100 };
 
 struct rank_request {
-    uint32_t n_items;              /* the running session, newest first, n_items <= SESSION_ITEMS_MAX */
+    uint32_t n_items; /* the running session, newest first, n_items <= SESSION_ITEMS_MAX */
     const struct user_item *items; /* may be empty: popular items then */
     int64_t now_ms;                /* task clock: ages and half-lives count from here */
     uint64_t page_item;            /* item of the page looked at; 0: none */
 };
 
 struct ranked_item {
-    uint32_t item;  /* item number of the view; item_view_id() gives the id */
+    uint32_t item; /* item number of the view; item_view_id() gives the id */
     float score;
     uint8_t reason; /* enum reason */
 };

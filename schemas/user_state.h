@@ -11,8 +11,8 @@
 #include "schemas/event_batch.h"
 
 enum {
-    USER_ITEMS_MAX = 64,    /* distinct items remembered, newest first (fold-in, candidates) */
-    SESSION_ITEMS_MAX = 30, /* of them, at most so many belong to the running session */
+    USER_ITEMS_MAX = 64,     /* distinct items remembered, newest first (fold-in, candidates) */
+    SESSION_ITEMS_MAX = 30,  /* of them, at most so many belong to the running session */
     USER_EVENT_IDS_MAX = 32, /* for duplicates: INTERFACES 3 */
     USER_CART_MAX = 32,
     USER_CONSENTS_MAX = 20, /* 5 channels x 4 purposes */
@@ -43,13 +43,14 @@ struct user_consent {
     int64_t time_ms;
 };
 
-struct user_timer { /* an open instance of a trigger (CONTENT 1, 3) */
+struct user_timer {    /* an open instance of a trigger (CONTENT 1, 3) */
     uint64_t campaign; /* hash64 of the campaign's name */
     uint8_t step;
     uint8_t channel_done; /* bit per enum channel already decided in this step */
-    int64_t opened_ms;   /* event time of the event that opened it */
-    int64_t fire_ms;     /* task clock at which it is due */
-    int64_t due_ms;      /* when the step was due first; later than fire_ms never, a deferral keeps it */
+    int64_t opened_ms;    /* event time of the event that opened it */
+    int64_t fire_ms;      /* task clock at which it is due */
+    int64_t
+        due_ms; /* when the step was due first; later than fire_ms never, a deferral keeps it */
     struct str instance; /* event_id of the event that opened it */
 };
 

@@ -1,6 +1,5 @@
 #include "core/base/hash.h"
 
-#include <stdio.h>
 #define XXH_STATIC_LINKING_ONLY /* the state on the stack */
 #include <xxhash.h>
 
@@ -29,8 +28,14 @@ struct hash128 hash128_parts(const struct str *parts, uint32_t n_parts)
     return (struct hash128){hash.low64, hash.high64};
 }
 
+static char *put_hex(char *out, uint64_t value)
+{
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *out++ = "0123456789abcdef"[value >> shift & 15];
+    return out;
+}
+
 void hash128_hex(struct hash128 hash, char *out)
 {
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high,
-             (unsigned long long)hash.low);
+    *put_hex(put_hex(out, hash.high), hash.low) = '\0';
 }

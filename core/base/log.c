@@ -40,3 +40,16 @@ void log_line(enum log_level level, const char *event, const char *format, ...)
     line[n] = '\n';
     fwrite(line, 1, (size_t)n + 1, stderr);
 }
+
+void log_kafka(const struct rd_kafka_s *client, int level, const char *facility,
+               const char *text)
+{
+    enum { SYSLOG_ERROR = 3, SYSLOG_WARNING = 4, SYSLOG_INFO = 6 };
+    enum log_level ours = level <= SYSLOG_ERROR     ? LOG_ERROR
+                          : level <= SYSLOG_WARNING ? LOG_WARN
+                          : level <= SYSLOG_INFO    ? LOG_INFO
+                                                    : LOG_DEBUG;
+
+    (void)client;
+    log_line(ours, "librdkafka", "facility=%s text=\"%s\"", facility, text);
+}

@@ -17,6 +17,11 @@ void log_set_level(enum log_level level);
 void log_line(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** librdkafka's log callback (rd_kafka_conf_set_log_cb): its lines in our form. */
+struct rd_kafka_s;
+void log_kafka(const struct rd_kafka_s *client, int level, const char *facility,
+               const char *text);
+
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
 #define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)

@@ -1,13 +1,13 @@
 /*
- * The codec as a filter, for the oracle: it compiles, decodes and encodes with schemas that come
- * in on stdin, one case a line, parts separated by tabs.
+ * The codec as a filter, for the oracle: it compiles, decodes and encodes with schemas that
+ * come in on stdin, one case a line, parts separated by tabs.
  *
  *   pair   READER WRITER HEX,HEX,…   any two schemas, and records of the writer's
  *   type   NAME WRITER HEX,HEX,…     one of our record types
  *
  * One line comes back for each: "plan SENTENCE" when the schemas do not fit, else for each
- * record "error WORD" or "value JSON HEX", separated by tabs: what was decoded (`pair` only) and
- * what the encoder makes of it again.
+ * record "error WORD" or "value JSON HEX", separated by tabs: what was decoded (`pair` only)
+ * and what the encoder makes of it again.
  *
  * JSON of a value: bytes {"b": hex}, float and double {"f": the bits of the double, in hex},
  * decimal {"d": unscaled}, record and map {"o": [[name, value], …]}; a union is just its value.
@@ -227,8 +227,7 @@ static void run_record(struct filter *f, const struct pair *pair, const char *he
         if (pair->slot)
             print_value(pair->reader, pair->slot, value);
         putchar(' ');
-        print_hex(f->encoded,
-                  avro_encoder_run(pair->encoder, value, f->encoded, ENCODED_MAX));
+        print_hex(f->encoded, avro_encoder_run(pair->encoder, value, f->encoded, ENCODED_MAX));
     }
     free(bytes);
 }
@@ -281,10 +280,9 @@ done:
 static const struct record_type *type_by_name(const char *name)
 {
     static const struct record_type *const types[] = {
-        &click_event_type,      &order_event_type,  &catalog_item_type,
-        &user_record_type,      &review_event_type, &engagement_event_type,
-        &recommendation_type,   &push_message_type, &email_message_type,
-        &suppressed_message_type,
+        &click_event_type,   &order_event_type,        &catalog_item_type,   &user_record_type,
+        &review_event_type,  &engagement_event_type,   &recommendation_type, &push_message_type,
+        &email_message_type, &suppressed_message_type,
     };
 
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {

@@ -4,7 +4,8 @@
  *
  *   bench_avro [records per round]
  *
- * Several different clicks take turns, so that the branch predictor does not learn one by heart.
+ * Several different clicks take turns, so that the branch predictor does not learn one by
+ * heart.
  */
 #ifndef NDEBUG
 #error "benchmarks are built with -DNDEBUG: use the release preset"

@@ -91,7 +91,7 @@ static void fill_batch(struct traffic *traffic, struct event_batch *batch,
         uint32_t item = draw_popular(traffic);
 
         if (draw(traffic, 6) == 0)
-            session->n = 0; /* somebody new */
+            session->n = 0;      /* somebody new */
         else if (session->n > 0) /* near the last item */
             item = (uint32_t)((session->items[0].item + draw(traffic, 40)) % ITEMS);
         traffic->time_ms += 10;

@@ -109,11 +109,11 @@ static void fold_delta(struct world *world, const char *id, const float *delta, 
     for (int f = 0; f < FACTORS; f++)
         bytes_put_u16(&out, halves[f]);
     assert_false(out.full);
-    assert_int_equal(item_fold_apply(world->fold, str_of(id),
-                                     (struct str){(const char *)value,
-                                                  (uint32_t)byte_writer_size(&out)},
-                                     ++world->offset),
-                     OK);
+    assert_int_equal(
+        item_fold_apply(world->fold, str_of(id),
+                        (struct str){(const char *)value, (uint32_t)byte_writer_size(&out)},
+                        ++world->offset),
+        OK);
 }
 
 static void vector(struct world *world, const char *id, float *out)

@@ -1,4 +1,5 @@
-/* The sums of a transaction: one record per touched row, in key order, a function of the sums. */
+/* The sums of a transaction: one record per touched row, in key order, a function of the sums.
+ */
 #include "models_support.h"
 
 static int open_world(void **state)
@@ -28,8 +29,7 @@ static bool note(void *context, struct str key, struct str value)
 {
     struct emitted *emitted = context;
 
-    if (emitted->n > 0 &&
-        str_compare((struct str){emitted->last, emitted->last_len}, key) > 0)
+    if (emitted->n > 0 && str_compare((struct str){emitted->last, emitted->last_len}, key) > 0)
         emitted->in_order = false;
     memcpy(emitted->last, key.ptr, key.len);
     emitted->last_len = key.len;
@@ -67,7 +67,8 @@ static void nothing_learnt_gives_no_record(void **state)
     assert_int_equal(emit(world).n, 0);
 }
 
-/* The same lessons in another transaction later: not a byte differs (nothing is carried over). */
+/* The same lessons in another transaction later: not a byte differs (nothing is carried over).
+ */
 static void same_lessons_give_the_same_bytes(void **state)
 {
     struct world *world = *state;
@@ -139,7 +140,8 @@ static void order_line_teaches_each_of_its_items(void **state)
     free(features);
 }
 
-/* 40,000 items before one item: more than a record holds, so several, all of a bearable size. */
+/* 40,000 items before one item: more than a record holds, so several, all of a bearable size.
+ */
 static void row_with_very_many_pairs_is_split(void **state)
 {
     struct world *world = *state;
@@ -199,14 +201,10 @@ static void cells_beyond_the_bound_are_left_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(one_record_per_touched_row_in_key_order),
-        T(nothing_learnt_gives_no_record),
-        T(same_lessons_give_the_same_bytes),
-        T(order_of_lessons_changes_no_integer),
-        T(put_can_stop_and_emit_can_be_called_again),
-        T(order_line_teaches_each_of_its_items),
-        T(row_with_very_many_pairs_is_split),
-        T(rows_beyond_the_bound_are_left_out),
+        T(one_record_per_touched_row_in_key_order),   T(nothing_learnt_gives_no_record),
+        T(same_lessons_give_the_same_bytes),          T(order_of_lessons_changes_no_integer),
+        T(put_can_stop_and_emit_can_be_called_again), T(order_line_teaches_each_of_its_items),
+        T(row_with_very_many_pairs_is_split),         T(rows_beyond_the_bound_are_left_out),
         T(cells_beyond_the_bound_are_left_out),
     };
 

@@ -36,8 +36,7 @@ static void check_list(struct shared *shared, const struct item_view *view,
         struct str id = item_view_id(view, first.at[r].item);
         const struct item_facts *facts = item_view_facts(view, hash64(id));
 
-        if (first.at[r].item != second.at[r].item ||
-            first.at[r].score != second.at[r].score ||
+        if (first.at[r].item != second.at[r].item || first.at[r].score != second.at[r].score ||
             item_view_find(view, hash64(id)) != first.at[r].item ||
             (facts && !facts->available))
             atomic_fetch_add(&shared->n_wrong, 1);
@@ -85,9 +84,8 @@ static void fold_some(struct world *world, uint64_t *seed, int transaction)
                       SESSION(names[0], names[1], names[2], names[3]));
     }
     item.available = transaction % 2 == 0;
-    assert_int_equal(item_fold_catalog(world->fold, str_of(names[0]), &item, 0,
-                                       transaction + 1),
-                     OK);
+    assert_int_equal(
+        item_fold_catalog(world->fold, str_of(names[0]), &item, 0, transaction + 1), OK);
     world_commit(world);
 }
 

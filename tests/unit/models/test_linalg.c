@@ -170,9 +170,10 @@ static void matrix_that_is_not_positive_is_refused(void **state)
 
 static void halves_equal_their_twins(void **state)
 {
-    const float special[] = {0,         -0.0f,    1,       -1,         65504,     65519, 65520,
-                             1e9f,      INFINITY, 0x1p-14f, 0x1p-24f,   0x1p-25f,  0x1.8p-25f,
-                             0x1.8p-24f, 6e-5f,    3.14159f, 1.0009765f, 1.00048828125f};
+    const float special[] = {
+        0,          -0.0f,      1,        -1,       65504,      65519,
+        65520,      1e9f,       INFINITY, 0x1p-14f, 0x1p-24f,   0x1p-25f,
+        0x1.8p-25f, 0x1.8p-24f, 6e-5f,    3.14159f, 1.0009765f, 1.00048828125f};
     float in[SIZE_MAX_TESTED], back[SIZE_MAX_TESTED], back_ref[SIZE_MAX_TESTED];
     uint16_t half[SIZE_MAX_TESTED], half_ref[SIZE_MAX_TESTED];
 

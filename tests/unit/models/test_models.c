@@ -152,12 +152,13 @@ static void mutated_records_do_no_harm(void **state)
             bytes_put_varint(&out, n);
             bytes_put_raw(&out, kept->bytes[m][b], n);
             for (uint64_t flips = random_next(&seed) % 4 + 1; flips > 0; flips--)
-                value[random_next(&seed) % byte_writer_size(&out)] = (uint8_t)random_next(&seed);
+                value[random_next(&seed) % byte_writer_size(&out)] =
+                    (uint8_t)random_next(&seed);
             assert_int_equal(
-                item_fold_apply(world.fold, str_of("a"),
-                                (struct str){(const char *)value,
-                                             (uint32_t)byte_writer_size(&out) - cut},
-                                ++world.offset),
+                item_fold_apply(
+                    world.fold, str_of("a"),
+                    (struct str){(const char *)value, (uint32_t)byte_writer_size(&out) - cut},
+                    ++world.offset),
                 OK);
         }
         assert_int_equal(item_fold_publish(world.fold), OK);

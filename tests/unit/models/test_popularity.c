@@ -62,8 +62,7 @@ static void older_event_counts_half_after_a_half_life(void **state)
     struct shopper shopper = {0};
 
     world_event(world, &shopper, "a", ACTION_VIEW, T0);
-    world_event(world, &shopper, "b", ACTION_VIEW,
-                T0 + world->config.popularity_half_life_ms);
+    world_event(world, &shopper, "b", ACTION_VIEW, T0 + world->config.popularity_half_life_ms);
     world_commit(world);
     assert_close(popularity(world, "b").weight / popularity(world, "a").weight, 2, 1e-9);
 }
@@ -81,7 +80,8 @@ static void borders_and_order_change_no_total(void **state)
 
     (void)state;
     for (int e = 0; e < 300; e++) {
-        snprintf(events[e].id, sizeof(events[e].id), "i%u", (uint32_t)(random_next(&seed) % 40));
+        snprintf(events[e].id, sizeof(events[e].id), "i%u",
+                 (uint32_t)(random_next(&seed) % 40));
         events[e].action = random_next(&seed) % 5 ? ACTION_VIEW : ACTION_ADD_TO_CART;
         events[e].time_ms = T0 - T0 % HOUR_MS + (int64_t)(random_next(&seed) % HOUR_MS);
     }

@@ -28,8 +28,7 @@ static void traffic(struct world *world, uint32_t n, uint32_t items, uint64_t se
         for (int i = 0; i < 4; i++)
             snprintf(names[i], sizeof(names[i]), "i%u",
                      (near + (uint32_t)(random_next(&seed) % 12)) % items);
-        world_session(world, T0 + s * 1000,
-                      SESSION(names[0], names[1], names[2], names[3]));
+        world_session(world, T0 + s * 1000, SESSION(names[0], names[1], names[2], names[3]));
         if (s % 50 == 49)
             world_commit(world);
     }
