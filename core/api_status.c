@@ -101,23 +101,26 @@ static void put_stages(struct json_text *json)
     json_text_close(json, ']');
 }
 
-static void put_fates(struct json_text *json, const struct settings *settings)
+static void put_fates(struct json_text *json)
 {
     json_text_key(json, "fates");
     json_text_open(json, '{');
     for (int fate = 0; fate < N_EVENT_FATES; fate++) {
         const char *word = event_fate_name((enum event_fate)fate);
-        int64_t sum = 0;
+        char label[64];
 
-        for (int topic = 0; topic < N_INPUT_TOPICS; topic++) {
-            char labels[320];
-
-            snprintf(labels, sizeof(labels), "topic=\"%s\",fate=\"%s\"",
-                     topic_text(settings, (enum input_topic)topic), word);
-            sum += value_of("events_total", labels);
-        }
-        json_field_int(json, word, sum);
+        snprintf(label, sizeof(label), "fate=\"%s\"", word);
+        json_field_int(json, word, metric_sum("events_total", label));
     }
+    json_text_close(json, '}');
+}
+
+static void put_messages(struct json_text *json)
+{
+    json_text_key(json, "messages");
+    json_text_open(json, '{');
+    json_field_int(json, "sent", metric_sum("messages_total", "outcome=\"sent\""));
+    json_field_int(json, "suppressed", metric_sum("messages_total", "outcome=\"suppressed\""));
     json_text_close(json, '}');
 }
 
@@ -219,7 +222,8 @@ static void put_started(struct json_text *json, struct runtime *runtime)
 {
     put_partitions(json, runtime);
     put_stages(json);
-    put_fates(json, runtime->settings);
+    put_fates(json);
+    put_messages(json);
     put_reasons(json);
     put_transactions(json);
     put_items(json, runtime);

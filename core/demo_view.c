@@ -166,7 +166,8 @@ void demo_view_paint(const struct demo_state *state)
          state->http_port, state->bootstraps);
     line(&frame, "%s", "");
     put_numbers(&frame, state);
-    put_lines(&frame, "newest lists: who saw what, and the first three of the list after it",
+    put_lines(&frame,
+              "newest lists: who saw what, and the first three others of the list after it",
               &state->seen.lists);
     put_lines(&frame, "newest messages", &state->seen.messages);
     line(&frame, "%s", "");

@@ -86,7 +86,7 @@ static void show_list(struct demo_watch *watch, const struct recommendation *lis
     int64_t now_ns = clock_mono_ns();
     const struct item_view *view;
     char text[DEMO_LINE_BYTES];
-    uint32_t number;
+    uint32_t number, shown = 0;
     int n;
 
     if (now_ns - watch->listed_ns < (int64_t)LIST_EVERY_MS * 1000000 || list->items.n == 0)
@@ -98,9 +98,12 @@ static void show_list(struct demo_watch *watch, const struct recommendation *lis
         number == UINT32_MAX ? str_of("?") : title_of(view, item_view_id(view, number));
 
     n = snprintf(text, sizeof(text), "%.*s saw %.*s:", STR_ARG(list->user_id), STR_ARG(seen));
-    for (uint32_t i = 0; i < list->items.n && i < SHOWN && n < (int)sizeof(text); i++)
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %.*s", i ? " |" : "",
+    for (uint32_t i = 0; i < list->items.n && shown < SHOWN && n < (int)sizeof(text); i++) {
+        if (hash64(list->items.at[i].item_id) == item)
+            continue; /* its own place in the list says little */
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %.*s", shown++ ? " |" : "",
                       STR_ARG(title_of(view, list->items.at[i].item_id)));
+    }
     item_view_release(watch->runtime->fold, view);
     pthread_mutex_lock(&watch->lock);
     add_line(&watch->seen.lists, text);

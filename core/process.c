@@ -428,7 +428,9 @@ enum status process_stop(struct process *process, bool keep_membership, struct e
     http_server_close(process->http); /* its handlers read what goes away below */
     for (uint32_t w = 0; w < runtime->n_workers; w++)
         worker_join(runtime->workers[w]);
-    restorer_stop(runtime->restorer);
+    restorer_stop(runtime->restorer); /* it may still post to a worker that has ended */
+    for (uint32_t w = 0; w < runtime->n_workers; w++)
+        worker_close(runtime->workers[w]);
     follower_stop(process->follower);
     flusher_stop(process->flusher);
     if (runtime->fold)

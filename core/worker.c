@@ -25,6 +25,9 @@ enum {
     STATUS_EVERY_MS = 200,
     INIT_TIMEOUT_MS = 60000,
     BATCH_ARENA_BYTES = 512 << 20,
+    /* Where the overlay of one transaction breaks the program rather than the machine. Normally
+     * a transaction ends at half of its share of state.memory, checked after each batch. */
+    OVERLAY_ARENA_BYTES = 1 << 30,
 };
 
 /* ---- tasks come and go ---- */
@@ -253,6 +256,8 @@ static bool transaction_is_due(const struct worker *worker, bool more)
         return false;
     return !more || atomic_load(&worker->runtime->stopping) ||
            user_overlay_count(worker->overlay) >= OVERLAY_USERS_ENOUGH ||
+           user_overlay_arena(worker->overlay)->used_bytes >=
+               worker->runtime->plan.overlay_bytes / 2 ||
            item_changes_count(worker->changes) >= ITEM_CHANGES_MAX / 2 ||
            source_segments_full(worker->source) ||
            clock_mono_ns() - txn->begun_ns >=
@@ -558,7 +563,7 @@ enum status worker_start(struct runtime *runtime, uint32_t number, struct worker
     worker->ownership = calloc(runtime->n_partitions, sizeof(*worker->ownership));
     open_metrics(&worker->metrics, runtime->settings);
     if (!worker->value || !worker->homes || !worker->ownership ||
-        user_overlay_open(runtime->plan.overlay_bytes, &worker->overlay) != OK ||
+        user_overlay_open(OVERLAY_ARENA_BYTES, &worker->overlay) != OK ||
         item_changes_open(&runtime->model_config, &worker->changes, err) != OK ||
         rank_scratch_open(&worker->scratch, err) != OK ||
         pthread_create(&worker->thread, NULL, run, worker)) {
@@ -571,9 +576,13 @@ enum status worker_start(struct runtime *runtime, uint32_t number, struct worker
 
 void worker_join(struct worker *worker)
 {
+    pthread_join(worker->thread, NULL);
+}
+
+void worker_close(struct worker *worker)
+{
     if (!worker)
         return;
-    pthread_join(worker->thread, NULL);
     while (worker->mailbox) {
         struct restored *note = worker->mailbox;
 

@@ -10,8 +10,11 @@
 enum status worker_start(struct runtime *runtime, uint32_t number, struct worker **out,
                          struct error *err);
 
-/** Waits for the end: the worker has committed, or aborted on failure. NULL is a no-op. */
+/** Waits for the end of the thread: the worker has committed, or aborted on failure. */
 void worker_join(struct worker *worker);
+
+/** Frees a joined worker, once nobody posts to it any more. NULL is a no-op. */
+void worker_close(struct worker *worker);
 
 /** The restorer: a task asked for is ready (home), or cannot be had (NULL and err). */
 void worker_post_restored(struct worker *worker, int32_t task, struct task_home *home,

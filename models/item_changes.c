@@ -1,13 +1,14 @@
 /*
  * The sums of one worker's open transaction.
  *
- *   rows    one per touched item, found by its key in row_slots
- *   cells   integer sums, found by (row, kind, hour, left) in cell_slots and chained per row
+ *   rows    one per touched item, found by its key through row_index
+ *   cells   integer sums, found by (row, kind, hour, left) through cell_index, chained per row
  *
- * Both hash tables carry the transaction's stamp in their slots, so emptying them is one
- * addition. All memory is taken at open (untouched pages cost nothing), so collecting cannot
- * fail: what is beyond CHANGE_ROWS_MAX or CHANGE_CELLS_MAX is left out and counted, and a
- * worker that ends its transaction at ITEM_CHANGES_MAX never gets there.
+ * All memory is taken at open (untouched pages cost nothing), so collecting cannot fail: what
+ * is beyond CHANGE_ROWS_MAX or CHANGE_CELLS_MAX is left out and counted, and a worker that
+ * ends its transaction at ITEM_CHANGES_MAX never gets there. An index uses only as many of its
+ * slots as the transaction needs, so that a small one stays in the cache: in 16 MB
+ * every look-up would miss.
  *
  * Emitting sorts rows by id and a row's cells by (kind, hour, left): the bytes are a function
  * of the sums, not of the order in which they came about.
@@ -18,12 +19,57 @@
 #include <stdlib.h>
 
 enum {
-    ROW_SLOTS = 1 << 18, /* at most 27 % full */
+    ROW_SLOTS = 1 << 18,
     CELL_SLOTS = 1 << 21,
     RECORD_BYTES_MAX = N_MODELS * (BLOCK_BYTES_MAX + 8) + 8,
 };
 _Static_assert(ROW_SLOTS >= 2 * CHANGE_ROWS_MAX, "rows find a slot quickly");
 _Static_assert(CELL_SLOTS >= 2 * CHANGE_CELLS_MAX, "cells find a slot quickly");
+
+/* ---- the indexes ---- */
+
+static void index_init(struct change_index *index, uint32_t n_slots)
+{
+    index->slots = calloc(n_slots, sizeof(*index->slots));
+    index->mask_max = n_slots - 1;
+}
+
+static void index_clear(struct change_index *index)
+{
+    if (++index->stamp == 0) { /* once in four thousand million times */
+        memset(index->slots, 0, ((size_t)index->mask_max + 1) * sizeof(*index->slots));
+        index->stamp = 1;
+    }
+}
+
+/* Empty, and sized for as many entries as there were before. */
+static void index_reset(struct change_index *index, uint32_t n_before)
+{
+    index_clear(index);
+    index->mask = 1023;
+    while (index->mask / 4 < n_before && index->mask < index->mask_max)
+        index->mask = index->mask * 2 + 1;
+}
+
+/* True if one more entry would make it more than half full: then all must be put in again. */
+static bool index_grow(struct change_index *index, uint32_t n)
+{
+    if (n < index->mask / 2 || index->mask == index->mask_max)
+        return false;
+    index->mask = index->mask * 2 + 1;
+    index_clear(index);
+    return true;
+}
+
+static void index_put(struct change_index *index, uint32_t hash, uint32_t at)
+{
+    hash &= index->mask;
+    while (index->slots[hash].stamp == index->stamp)
+        hash = (hash + 1) & index->mask;
+    index->slots[hash] = (struct change_slot){index->stamp, at};
+}
+
+/* ---- open, close, reset ---- */
 
 void item_changes_close(struct item_changes *changes)
 {
@@ -32,8 +78,8 @@ void item_changes_close(struct item_changes *changes)
     arena_deinit(&changes->ids);
     free(changes->rows);
     free(changes->cells);
-    free(changes->row_slots);
-    free(changes->cell_slots);
+    free(changes->row_index.slots);
+    free(changes->cell_index.slots);
     free(changes->order);
     free(changes->sorted);
     free(changes->block);
@@ -55,17 +101,17 @@ enum status item_changes_open(const struct item_model_config *config, struct ite
     arena_init(&changes->ids, (size_t)CHANGE_ROWS_MAX * (ID_MAX_BYTES + 16));
     changes->rows = malloc(CHANGE_ROWS_MAX * sizeof(*changes->rows));
     changes->cells = malloc(CHANGE_CELLS_MAX * sizeof(*changes->cells));
-    changes->row_slots = calloc(ROW_SLOTS, sizeof(*changes->row_slots));
-    changes->cell_slots = calloc(CELL_SLOTS, sizeof(*changes->cell_slots));
+    index_init(&changes->row_index, ROW_SLOTS);
+    index_init(&changes->cell_index, CELL_SLOTS);
     changes->order = malloc(CHANGE_ROWS_MAX * sizeof(*changes->order));
     changes->sorted = malloc(CHANGE_CELLS_MAX * sizeof(*changes->sorted));
     changes->block = malloc(BLOCK_BYTES_MAX);
     changes->record = malloc(RECORD_BYTES_MAX);
     changes->steps = malloc(CHANGE_ROWS_MAX * sizeof(*changes->steps));
     changes->basis = calloc(1, sizeof(*changes->basis));
-    if (!changes->rows || !changes->cells || !changes->row_slots || !changes->cell_slots ||
-        !changes->order || !changes->sorted || !changes->block || !changes->record ||
-        !changes->steps || !changes->basis)
+    if (!changes->rows || !changes->cells || !changes->row_index.slots ||
+        !changes->cell_index.slots || !changes->order || !changes->sorted || !changes->block ||
+        !changes->record || !changes->steps || !changes->basis)
         goto done;
     item_changes_reset(changes);
     *out = changes;
@@ -78,11 +124,8 @@ done:
 
 void item_changes_reset(struct item_changes *changes)
 {
-    if (++changes->stamp == 0) { /* once in four thousand million transactions */
-        memset(changes->row_slots, 0, ROW_SLOTS * sizeof(*changes->row_slots));
-        memset(changes->cell_slots, 0, CELL_SLOTS * sizeof(*changes->cell_slots));
-        changes->stamp = 1;
-    }
+    index_reset(&changes->row_index, changes->n_rows);
+    index_reset(&changes->cell_index, changes->n_cells);
     changes->n_rows = changes->n_cells = changes->n_left_out = 0;
     changes->n_pool = 0;
     changes->random = changes->config.seed;
@@ -98,64 +141,96 @@ uint32_t item_changes_count(const struct item_changes *changes)
 
 /* ---- collecting ---- */
 
-uint32_t item_changes_row(struct item_changes *changes, const struct item_view *view,
-                          uint64_t item, struct str id)
+static uint32_t find_row(const struct item_changes *changes, uint64_t item)
 {
-    struct change_row *row;
-    struct change_slot *slot;
-    struct str copy;
+    const struct change_index *index = &changes->row_index;
 
-    for (uint32_t at = (uint32_t)item & (ROW_SLOTS - 1);; at = (at + 1) & (ROW_SLOTS - 1)) {
-        slot = &changes->row_slots[at];
-        if (slot->stamp != changes->stamp)
-            break;
+    for (uint32_t at = (uint32_t)item & index->mask;; at = (at + 1) & index->mask) {
+        const struct change_slot *slot = &index->slots[at];
+
+        if (slot->stamp != index->stamp)
+            return ITEM_NONE;
         if (changes->rows[slot->at].item == item)
             return slot->at;
     }
-    copy = changes->n_rows < CHANGE_ROWS_MAX ? arena_copy(&changes->ids, id)
-                                             : (struct str){NULL, 0};
+}
+
+uint32_t item_changes_row(struct item_changes *changes, const struct item_view *view,
+                          uint64_t item, struct str id)
+{
+    uint32_t row = find_row(changes, item);
+    struct str copy = {NULL, 0};
+
+    if (row != ITEM_NONE)
+        return row;
+    if (changes->n_rows < CHANGE_ROWS_MAX)
+        copy = arena_copy(&changes->ids, id);
     if (!copy.ptr) {
         changes->n_left_out++;
         return ITEM_NONE;
     }
-    *slot = (struct change_slot){changes->stamp, changes->n_rows};
-    row = &changes->rows[changes->n_rows];
-    *row = (struct change_row){.item = item, .id = copy};
-    row->number = item_dict_find(&view->numbers, item);
-    memset(changes->steps[changes->n_rows], 0, sizeof(changes->steps[0]));
-    return changes->n_rows++;
+    if (index_grow(&changes->row_index, changes->n_rows)) {
+        for (row = 0; row < changes->n_rows; row++)
+            index_put(&changes->row_index, (uint32_t)changes->rows[row].item, row);
+    }
+    row = changes->n_rows++;
+    index_put(&changes->row_index, (uint32_t)item, row);
+    changes->rows[row] = (struct change_row){
+        .item = item, .id = copy, .number = item_dict_find(&view->numbers, item)};
+    memset(changes->steps[row], 0, sizeof(changes->steps[0]));
+    return row;
 }
 
-static uint32_t cell_slot(uint32_t row, uint8_t kind, uint32_t hour, uint64_t left)
+static uint32_t hash_cell(uint32_t row, uint8_t kind, uint32_t hour, uint64_t left)
 {
     uint64_t mixed = left ^ ((uint64_t)row << 32 | hour) ^ (uint64_t)kind << 56;
 
-    return (uint32_t)(mixed * 0x9e3779b97f4a7c15u >> 43); /* 21 bits: CELL_SLOTS */
+    return (uint32_t)(mixed * 0x9e3779b97f4a7c15u >> 32);
+}
+
+static struct change_cell *find_cell(const struct item_changes *changes, uint32_t hash,
+                                     uint32_t row, uint8_t kind, uint32_t hour, uint64_t left)
+{
+    const struct change_index *index = &changes->cell_index;
+
+    for (uint32_t at = hash & index->mask;; at = (at + 1) & index->mask) {
+        const struct change_slot *slot = &index->slots[at];
+        struct change_cell *cell = &changes->cells[slot->at];
+
+        if (slot->stamp != index->stamp)
+            return NULL;
+        if (cell->left == left && cell->row == row && cell->hour == hour && cell->kind == kind)
+            return cell;
+    }
+}
+
+static void index_cells_again(struct item_changes *changes)
+{
+    for (uint32_t c = 0; c < changes->n_cells; c++) {
+        const struct change_cell *cell = &changes->cells[c];
+
+        index_put(&changes->cell_index,
+                  hash_cell(cell->row, cell->kind, cell->hour, cell->left), c);
+    }
 }
 
 void item_changes_add(struct item_changes *changes, uint32_t row, uint8_t kind, uint32_t hour,
                       uint64_t left, uint32_t amount)
 {
-    struct change_slot *slot;
+    uint32_t hash = hash_cell(row, kind, hour, left);
+    struct change_cell *cell = find_cell(changes, hash, row, kind, hour, left);
 
-    for (uint32_t at = cell_slot(row, kind, hour, left);; at = (at + 1) & (CELL_SLOTS - 1)) {
-        struct change_cell *cell;
-
-        slot = &changes->cell_slots[at];
-        if (slot->stamp != changes->stamp)
-            break;
-        cell = &changes->cells[slot->at];
-        if (cell->left == left && cell->row == row && cell->hour == hour &&
-            cell->kind == kind) {
-            cell->sum += amount;
-            return;
-        }
+    if (cell) {
+        cell->sum += amount;
+        return;
     }
     if (changes->n_cells == CHANGE_CELLS_MAX) {
         changes->n_left_out++;
         return;
     }
-    *slot = (struct change_slot){changes->stamp, changes->n_cells};
+    if (index_grow(&changes->cell_index, changes->n_cells))
+        index_cells_again(changes);
+    index_put(&changes->cell_index, hash, changes->n_cells);
     changes->cells[changes->n_cells] =
         (struct change_cell){left, row, hour, amount, changes->rows[row].first_cell, kind};
     changes->rows[row].first_cell = ++changes->n_cells;

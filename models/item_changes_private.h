@@ -35,17 +35,22 @@ struct change_row {
     uint32_t n_steps;    /* steps of the factor model */
 };
 
-struct change_slot { /* of both hash tables; live if stamp is the transaction's */
+struct change_slot { /* live if stamp is that of its index */
     uint32_t stamp, at;
+};
+
+/* A hash table of places in rows or cells, emptied by an addition and grown in place. */
+struct change_index {
+    struct change_slot *slots; /* as many as it may ever need */
+    uint32_t mask, mask_max, stamp;
 };
 
 struct item_changes {
     struct item_model_config config;
-    uint32_t stamp;
     uint32_t n_rows, n_cells, n_left_out;
     struct change_row *rows;
     struct change_cell *cells;
-    struct change_slot *row_slots, *cell_slots;
+    struct change_index row_index, cell_index;
     struct arena ids;
     uint32_t *order; /* rows by id, for emit */
     struct change_cell

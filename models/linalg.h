@@ -26,6 +26,10 @@ void vec_dots_ref(const float *x, const float *const *rows, uint32_t n_rows, flo
 float vec_max(const float *a, uint32_t n);
 float vec_max_ref(const float *a, uint32_t n);
 
+/** out[i] = how many of a[0..n) are larger than a[i]; n <= 65535, no NaN. */
+void vec_rank(const float *restrict a, uint32_t n, uint16_t *restrict out);
+void vec_rank_ref(const float *a, uint32_t n, uint16_t *out);
+
 /** share = max(share, 0) * scale; sum += linear * share + root * √share. */
 void vec_blend(float *restrict share, float scale, float linear, float root,
                float *restrict sum, uint32_t n);

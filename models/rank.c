@@ -21,6 +21,7 @@
 enum {
     SHORT_WANTED = 80,
     BINS = 256,
+    NOBODY = UINT16_MAX,
 };
 
 const struct blend_weights blend_defaults = {
@@ -241,39 +242,43 @@ static enum reason reason_of(const struct rank_scratch *scratch, uint32_t i)
     return session_weight(&scratch->weights, scratch->place[c]) > most ? REASON_RECENT : reason;
 }
 
-/* Insertion into the k best so far: most of the short list falls at the first compare. */
+/*
+ * Puts short list entry i at its rank, or behind those of equal sum that win the tie. Equal
+ * sums have equal ranks, so they fill the places from there on, and nobody else does.
+ */
+static void place(const struct rank_scratch *scratch, uint32_t i, uint32_t rank, uint32_t k,
+                  uint16_t *order)
+{
+    for (; rank < k; rank++) {
+        uint16_t other = order[rank];
+
+        if (other == NOBODY) {
+            order[rank] = (uint16_t)i;
+            return;
+        }
+        if (wins_tie(scratch, i, other)) {
+            order[rank] = (uint16_t)i;
+            i = other;
+        }
+    }
+}
+
 static void sort(const struct rank_scratch *scratch, uint32_t k, struct ranking *ranking)
 {
-    float best_sum[RANKING_K_MAX];
-    uint16_t best[RANKING_K_MAX];
-    uint32_t n = 0;
+    uint16_t ranks[SHORT_MAX], order[RANKING_K_MAX];
 
-    for (uint32_t i = 0; i < scratch->n_short; i++) {
-        float sum = scratch->short_sum[i];
-        uint32_t at = n;
-
-        if (n == k && sum < best_sum[n - 1])
-            continue;
-        while (at > 0 && (sum > best_sum[at - 1] ||
-                          (sum == best_sum[at - 1] && wins_tie(scratch, i, best[at - 1])))) {
-            at--;
-            if (at + 1 < k) {
-                best_sum[at + 1] = best_sum[at];
-                best[at + 1] = best[at];
-            }
-        }
-        if (at == k)
-            continue;
-        best_sum[at] = sum;
-        best[at] = (uint16_t)i;
-        n += n < k;
-    }
-    ranking->n = n;
-    for (uint32_t r = 0; r < n; r++)
+    if (k > scratch->n_short)
+        k = scratch->n_short;
+    memset(order, 0xff, k * sizeof(order[0])); /* NOBODY */
+    vec_rank(scratch->short_sum, scratch->n_short, ranks);
+    for (uint32_t i = 0; i < scratch->n_short; i++)
+        place(scratch, i, ranks[i], k, order);
+    ranking->n = k;
+    for (uint32_t r = 0; r < k; r++)
         ranking->at[r] = (struct ranked_item){
-            .item = scratch->item[scratch->short_at[best[r]]],
-            .score = scratch->short_sum[best[r]],
-            .reason = (uint8_t)reason_of(scratch, best[r]),
+            .item = scratch->item[scratch->short_at[order[r]]],
+            .score = scratch->short_sum[order[r]],
+            .reason = (uint8_t)reason_of(scratch, order[r]),
         };
 }
 

@@ -34,6 +34,18 @@ struct sink;
 /* queue_bytes bounds what waits for the broker. */
 enum status sink_open(const struct settings *settings, const char *transactional_id,
                       size_t queue_bytes, struct sink **out, struct error *err);
+
+struct sink_record;
+
+/* A sink that writes nowhere: each record is shown to put(), which copies what it keeps (the
+ * headers are the sink's). Everything else is done at once, and says SINK_OK. */
+struct sink_capture {
+    enum status (*put)(void *context, const struct sink_record *record, struct error *err);
+    void *context;
+};
+enum status sink_open_capture(const struct sink_capture *capture, struct sink **out,
+                              struct error *err);
+
 /** Aborts what is open. NULL is a no-op. */
 void sink_close(struct sink *sink);
 

@@ -63,6 +63,7 @@ void *arena_alloc(struct arena *arena, size_t size)
     }
     result = arena->current->data + arena->used_in_current;
     arena->used_in_current += size;
+    arena->used_bytes += size;
     return result;
 }
 
@@ -86,6 +87,7 @@ void arena_reset(struct arena *arena)
 {
     arena->current = arena->first;
     arena->used_in_current = 0;
+    arena->used_bytes = 0;
 }
 
 void arena_deinit(struct arena *arena)

@@ -18,6 +18,7 @@ struct arena {
     struct arena_block *current;
     size_t used_in_current;
     size_t reserved_bytes; /* sum of the blocks */
+    size_t used_bytes;     /* handed out since the last reset */
     size_t limit_bytes;
 };
 

@@ -91,6 +91,17 @@ struct metric *metric_find(const char *name, const char *labels)
     return find(name, labels);
 }
 
+int64_t metric_sum(const char *name, const char *labels_part)
+{
+    int64_t sum = 0;
+
+    for (struct metric *m = first; m; m = m->next) {
+        if (strcmp(m->name, name) == 0 && (!labels_part || strstr(m->labels, labels_part)))
+            sum += metric_get(m);
+    }
+    return sum;
+}
+
 /* Bucket i holds values <= .0005 s * 2^i; the last one everything above 32.768 s. */
 static unsigned bucket_of(int64_t ns)
 {

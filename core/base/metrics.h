@@ -41,6 +41,9 @@ struct metric *metric_histogram(const char *name, const char *help, const char *
 struct metric *metric_seconds(enum metric_kind kind, const char *name, const char *help,
                               const char *labels, ...);
 
+/** Sum over the metrics of that name whose labels contain the text (NULL: all). Any thread. */
+int64_t metric_sum(const char *name, const char *labels_part);
+
 /** The metric of that name with those labels ("" for none); NULL: not registered. Any thread.
  */
 struct metric *metric_find(const char *name, const char *labels);

@@ -203,32 +203,41 @@ static void learn(struct traffic *traffic, struct item_fold *fold, struct costs 
     item_changes_close(changes);
 }
 
+/* Lists for sessions cut to 0, 1, 5 and all their items; the variants take turns. */
 static void rank(const struct traffic *traffic, struct item_fold *fold)
 {
+    enum { VARIANTS = 4 };
+    static const uint32_t longest[VARIANTS] = {0, 1, 5, 16};
     static struct ranking rankings[LIVE_SESSIONS];
     static struct rank_request requests[LIVE_SESSIONS];
     const struct item_view *view = item_view_acquire(fold);
     struct rank_scratch *scratch;
-    double with[ROUNDS], without[ROUNDS];
+    double ns[VARIANTS][ROUNDS];
 
     if (rank_scratch_open(&scratch, NULL) != OK)
         exit(EXIT_FAILURE);
-    for (uint32_t s = 0; s < LIVE_SESSIONS; s++)
-        requests[s] = (struct rank_request){traffic->sessions[s].n, traffic->sessions[s].items,
-                                            traffic->time_ms, 0};
     for (int round = 0; round < ROUNDS; round++) {
-        int64_t ns = clock_mono_ns();
+        for (int v = 0; v < VARIANTS; v++) {
+            int64_t start_ns;
 
-        rank_lists(view, scratch, LIVE_SESSIONS, requests, K, rankings);
-        with[round] = (double)(clock_mono_ns() - ns) / LIVE_SESSIONS;
-        scratch->weights.source[SOURCE_FACTORS] = (struct source_weight){0, 0};
-        ns = clock_mono_ns();
-        rank_lists(view, scratch, LIVE_SESSIONS, requests, K, rankings);
-        without[round] = (double)(clock_mono_ns() - ns) / LIVE_SESSIONS;
-        scratch->weights = blend_defaults;
+            for (uint32_t s = 0; s < LIVE_SESSIONS; s++) {
+                uint32_t n = traffic->sessions[s].n;
+
+                requests[s] =
+                    (struct rank_request){n < longest[v] ? n : longest[v],
+                                          traffic->sessions[s].items, traffic->time_ms, 0};
+            }
+            start_ns = clock_mono_ns();
+            rank_lists(view, scratch, LIVE_SESSIONS, requests, K, rankings);
+            ns[v][round] = (double)(clock_mono_ns() - start_ns) / LIVE_SESSIONS;
+        }
     }
-    report("list of 20, ns", with, ROUNDS);
-    report("the same without factors, ns", without, ROUNDS);
+    for (int v = 0; v < VARIANTS; v++) {
+        char what[64];
+
+        snprintf(what, sizeof(what), "list of 20, session <= %u, ns", longest[v]);
+        report(what, ns[v], ROUNDS);
+    }
     rank_scratch_close(scratch);
     item_view_release(fold, view);
 }

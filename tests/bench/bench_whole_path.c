@@ -48,7 +48,7 @@ static void measure(pid_t pid, int port, long n, long every)
             half_rss = shop_rss_mib(pid);
         if (events >= n || clock_mono_ns() - begin_ns > WAIT_S * 1000000000LL || events < 0)
             break;
-        usleep(20000);
+        usleep(100000);
     }
     cpu = shop_cpu_seconds(pid) - from_cpu;
     printf("whole_path every=%-3ld events=%.0f lists=%.0f ev/cpu-s=%.0f ev/s=%.0f cpu-us/ev=%.2f "

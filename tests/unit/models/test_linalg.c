@@ -84,6 +84,24 @@ static void blend_adds_the_share_and_its_root(void **state)
     assert_close(share[1], 0, 0);
 }
 
+static void ranks_equal_their_twin(void **state)
+{
+    float a[SIZE_MAX_TESTED];
+    uint16_t fast[SIZE_MAX_TESTED], plain[SIZE_MAX_TESTED];
+
+    (void)state;
+    fill(a, SIZE_MAX_TESTED, 16);
+    for (int i = 0; i < SIZE_MAX_TESTED; i += 3)
+        a[i] = a[i / 2]; /* ties */
+    for (int s = 0; s < N_SIZES; s++) {
+        vec_rank(a, sizes[s], fast);
+        vec_rank_ref(a, sizes[s], plain);
+        assert_memory_equal(fast, plain, sizes[s] * sizeof(fast[0]));
+    }
+    vec_rank((float[]){2, 3, 2, 1}, 4, fast);
+    assert_memory_equal(fast, ((uint16_t[]){1, 0, 1, 3}), 4 * sizeof(fast[0]));
+}
+
 static void axpy_equals_its_twin(void **state)
 {
     float x[SIZE_MAX_TESTED], y[SIZE_MAX_TESTED], ref[SIZE_MAX_TESTED];
@@ -269,6 +287,7 @@ int main(void)
         cmocka_unit_test(max_is_the_largest_or_zero),
         cmocka_unit_test(blend_equals_its_twin),
         cmocka_unit_test(blend_adds_the_share_and_its_root),
+        cmocka_unit_test(ranks_equal_their_twin),
         cmocka_unit_test(axpy_equals_its_twin),
         cmocka_unit_test(matrix_kernels_equal_their_twins),
         cmocka_unit_test(small_solve_equals_its_twin),

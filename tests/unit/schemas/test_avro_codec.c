@@ -1,7 +1,7 @@
 /* The public face: plans for our record types, what a struct holds after them, and encoding. */
-#include "avro_pair.h"
 #include "schemas/avsc.h"
 #include "schemas/records.h"
+#include "tests/unit/schemas/avro_pair.h"
 
 #include <pthread.h>
 

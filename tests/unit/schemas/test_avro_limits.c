@@ -2,8 +2,8 @@
  * The bounds on foreign records and schemas, each one reached and passed by one; and the inputs
  * that would be expensive without them. (Those on the text of a schema: test_schema.c.)
  */
-#include "avro_pair.h"
 #include "schemas/avro_wire.h"
+#include "tests/unit/schemas/avro_pair.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -2,7 +2,7 @@
  * Resolution, one rule of the specification at a time. The oracle (tests/avro) asks the same of
  * random schemas; here every value can be checked in the head.
  */
-#include "avro_pair.h"
+#include "tests/unit/schemas/avro_pair.h"
 
 #define RECORD(fields) "{'type':'record','name':'R','fields':[" fields "]}"
 #define LONG_DECIMAL(scale)                                                                    \

@@ -2,9 +2,9 @@
  * Promises about all schema files: each is Avro, documented, and can be read by a reader of
  * itself, of its next version and of its last one; enums match the C enums of records.h.
  */
-#include "avro_pair.h"
 #include "schemas/avsc.h"
 #include "schemas/records.h"
+#include "tests/unit/schemas/avro_pair.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
  * What is a schema and what is not. Texts that must be refused are refused by both parsers or
  * by ours alone; a refusal is a sentence, and never a crash or a long wait.
  */
-#include "avro_pair.h"
+#include "tests/unit/schemas/avro_pair.h"
 
 #include <stdio.h>
 
