@@ -19,7 +19,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { CONFIRM_TIMEOUT_MS = 1000 };
+enum {
+    CONFIRM_TIMEOUT_MS = 1000,
+    LEAVE_TIMEOUT_MS = 2000, /* for the revocation of what we have */
+    LEAVE_NOTHING_MS = 50,   /* with nothing to revoke there is no answer to wait for */
+};
 
 struct source_kafka {
     struct source base;
@@ -27,6 +31,7 @@ struct source_kafka {
     rd_kafka_t *consumer;
     rd_kafka_queue_t *group_queue;
     int event_fd;
+    bool revoked; /* since leave_group() began to wait for it */
     enum status failure;
     struct error failure_error;
 };
@@ -207,6 +212,7 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code,
     } else {
         on_losing(source, tasks, n, rd_kafka_assignment_lost(consumer));
         error = rd_kafka_incremental_unassign(consumer, none);
+        live_of(source)->revoked = true;
     }
     if (error) {
         log_warn("rebalance", "reason=\"%s\"", rd_kafka_error_string(error));
@@ -247,11 +253,30 @@ enum status source_start_task(struct source *source, int32_t task,
     return OK;
 }
 
+/* A static member leaves only if the revocation is served between unsubscribe and close: close
+ * takes the wish to leave back, and the others would wait for the session's end. */
+static void leave_group(struct source_kafka *live, bool has_tasks)
+{
+    int64_t wait_ms = has_tasks ? LEAVE_TIMEOUT_MS : LEAVE_NOTHING_MS;
+    int64_t deadline_ns = clock_mono_ns() + wait_ms * 1000000;
+
+    live->revoked = false;
+    rd_kafka_unsubscribe(live->consumer);
+    while (!live->revoked && clock_mono_ns() < deadline_ns) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(live->consumer, 10);
+
+        if (message)
+            rd_kafka_message_destroy(message);
+    }
+}
+
 static void close_live(struct source *source, bool leave)
 {
     struct source_kafka *live = live_of(source);
+    bool has_tasks = false;
 
     for (uint32_t task = 0; source->tasks && task < source->n_partitions; task++) {
+        has_tasks |= source->tasks[task] != NULL;
         if (source->tasks[task])
             forget_task(source, (int32_t)task);
     }
@@ -261,7 +286,7 @@ static void close_live(struct source *source, bool leave)
     }
     if (live->consumer) {
         if (leave)
-            rd_kafka_unsubscribe(live->consumer);
+            leave_group(live, has_tasks);
         rd_kafka_consumer_close(live->consumer);
         rd_kafka_destroy(live->consumer);
     }

@@ -5,11 +5,11 @@
  */
 #include "core/follower.h"
 
-#include "consumers/decoder.h"
 #include "consumers/log_reader.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/metrics.h"
+#include "core/item_feed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,15 +19,13 @@ enum {
     PUBLISH_MS = 20,
     PUBLISH_RECORDS = 20000,
     BROKER_TIMEOUT_MS = 5000,
-    ARENA_LIMIT_BYTES = 64 << 20,
 };
 
 struct follower {
     struct runtime *runtime;
     pthread_t thread;
     struct log_reader *reader;
-    struct decoder *decoder;
-    struct arena arena;
+    struct item_feed feed;
     char items_topic[300];
     struct log_partition partitions[1 + CATALOG_PARTITIONS_MAX]; /* items first */
     uint32_t n_pending;   /* folded since the last view */
@@ -35,48 +33,25 @@ struct follower {
     struct metric *events[N_EVENT_FATES], *records, *views;
 };
 
-static void refuse(struct follower *follower, const rd_kafka_message_t *message,
-                   const struct frame *frame, const struct decoded *decoded)
-{
-    struct refusal refusal = {
-        .fate = (uint8_t)decoded->fate,
-        .partition = message->partition,
-        .offset = message->offset,
-        .kafka_ms = frame->kafka_ms,
-        .key = frame->key,
-        .value = frame->value,
-    };
-
-    memcpy(refusal.detail, decoded->detail, sizeof(refusal.detail));
-    runtime_refuse(follower->runtime, &refusal);
-}
-
 static enum status fold_catalog(struct follower *follower, const rd_kafka_message_t *message)
 {
     struct runtime *runtime = follower->runtime;
-    struct decoded decoded;
-    struct frame frame = {
-        .topic = INPUT_CATALOG,
-        .key = {message->key, (uint32_t)message->key_len},
-        .value = {message->payload, (uint32_t)message->len},
-        .kafka_ms = rd_kafka_message_timestamp(message, NULL),
-    };
+    struct refusal refusal;
+    enum status status;
 
-    arena_reset(&follower->arena);
-    while (!decoder_decode(follower->decoder, &frame, &follower->arena, &decoded)) {
+    while ((status = item_feed_catalog(&follower->feed, message, false, &refusal)) ==
+           ERR_TIMEOUT) {
         if (atomic_load(&runtime->stopping))
             return OK;
         runtime_phase(runtime, "waits for the schema registry (catalogue)");
         usleep(20000);
     }
-    metric_add(follower->events[decoded.fate], 1);
-    if (decoded.fate != EVENT_LIVE) {
-        refuse(follower, message, &frame, &decoded);
-        item_fold_advance_catalog(runtime->fold, message->partition, message->offset + 1);
-        return OK;
-    }
-    return item_fold_catalog(runtime->fold, frame.key, decoded.record, message->partition,
-                             message->offset + 1);
+    if (status != OK)
+        return status;
+    metric_add(follower->events[refusal.fate], 1);
+    if (refusal.fate != EVENT_LIVE)
+        runtime_refuse(runtime, &refusal);
+    return OK;
 }
 
 static enum status fold(struct follower *follower, const rd_kafka_message_t *message,
@@ -84,12 +59,8 @@ static enum status fold(struct follower *follower, const rd_kafka_message_t *mes
 {
     follower->n_pending++;
     metric_add(follower->records, 1);
-    if (index > 0)
-        return fold_catalog(follower, message);
-    return item_fold_apply(follower->runtime->fold,
-                           (struct str){message->key, (uint32_t)message->key_len},
-                           (struct str){message->payload, (uint32_t)message->len},
-                           message->offset + 1);
+    return index > 0 ? fold_catalog(follower, message)
+                     : item_feed_items(&follower->feed, message);
 }
 
 static enum status publish(struct follower *follower)
@@ -100,7 +71,11 @@ static enum status publish(struct follower *follower)
     item_fold_advance_items(runtime->fold, follower->partitions[0].next);
     for (uint32_t p = 0; p < runtime->n_catalog_partitions; p++)
         item_fold_advance_catalog(runtime->fold, (int32_t)p, follower->partitions[1 + p].next);
-    TRY(item_fold_publish(runtime->fold));
+    enum status status = item_fold_publish(runtime->fold);
+
+    if (status == ERR_FULL)
+        return OK; /* too many old views are held just now: the next turn tries again */
+    TRY(status);
     atomic_store(&runtime->fold_next, follower->partitions[0].next);
     follower->n_pending = 0;
     follower->published_ns = clock_mono_ns();
@@ -182,12 +157,11 @@ enum status follower_start(struct runtime *runtime, struct follower **out, struc
 {
     struct follower *follower = calloc(1, sizeof(*follower));
 
-    if (!follower || decoder_open(runtime->registry, &follower->decoder) != OK) {
+    if (!follower || item_feed_open(runtime->fold, runtime->registry, &follower->feed) != OK) {
         free(follower);
         return error_set(err, ERR_NOMEM, "follower: out of memory");
     }
     follower->runtime = runtime;
-    arena_init(&follower->arena, ARENA_LIMIT_BYTES);
     snprintf(follower->items_topic, sizeof(follower->items_topic), "%s-items",
              runtime->settings->app);
     for (int fate = 0; fate < N_EVENT_FATES; fate++)
@@ -199,7 +173,7 @@ enum status follower_start(struct runtime *runtime, struct follower **out, struc
         metric_counter("fold_records_total", "Item and catalogue records folded.", NULL);
     follower->views = metric_counter("item_views_total", "Item views published.", NULL);
     if (pthread_create(&follower->thread, NULL, run, follower)) {
-        decoder_close(follower->decoder);
+        item_feed_close(&follower->feed);
         free(follower);
         return error_set(err, ERR_NOMEM, "follower: cannot start a thread");
     }
@@ -213,7 +187,6 @@ void follower_stop(struct follower *follower)
         return;
     pthread_join(follower->thread, NULL);
     log_reader_close(follower->reader);
-    decoder_close(follower->decoder);
-    arena_deinit(&follower->arena);
+    item_feed_close(&follower->feed);
     free(follower);
 }

@@ -18,14 +18,13 @@ void item_feed_close(struct item_feed *feed)
 
 enum status item_feed_items(struct item_feed *feed, const rd_kafka_message_t *message)
 {
-    return item_fold_apply(feed->fold,
-                           (struct str){message->key, (uint32_t)message->key_len},
+    return item_fold_apply(feed->fold, (struct str){message->key, (uint32_t)message->key_len},
                            (struct str){message->payload, (uint32_t)message->len},
                            message->offset + 1);
 }
 
-enum status item_feed_catalog(struct item_feed *feed, const rd_kafka_message_t *message,
-                              bool schema_was_unknown, struct refusal *out)
+bool item_feed_decode(struct item_feed *feed, const rd_kafka_message_t *message,
+                      bool schema_was_unknown, struct refusal *out, const void **out_item)
 {
     struct decoded decoded;
     struct frame frame = {
@@ -38,17 +37,30 @@ enum status item_feed_catalog(struct item_feed *feed, const rd_kafka_message_t *
 
     arena_reset(&feed->arena);
     if (!decoder_decode(feed->decoder, &frame, &feed->arena, &decoded))
-        return ERR_TIMEOUT;
-    *out = (struct refusal){.fate = (uint8_t)decoded.fate};
-    if (decoded.fate == EVENT_LIVE)
-        return item_fold_catalog(feed->fold, frame.key, decoded.record, message->partition,
-                                 message->offset + 1);
-    out->partition = message->partition;
-    out->offset = message->offset;
-    out->kafka_ms = frame.kafka_ms;
-    out->key = frame.key;
-    out->value = frame.value;
+        return false;
+    *out_item = decoded.record;
+    *out = (struct refusal){
+        .fate = (uint8_t)decoded.fate,
+        .partition = message->partition,
+        .offset = message->offset,
+        .kafka_ms = frame.kafka_ms,
+        .key = frame.key,
+        .value = frame.value,
+    };
     memcpy(out->detail, decoded.detail, sizeof(out->detail));
+    return true;
+}
+
+enum status item_feed_catalog(struct item_feed *feed, const rd_kafka_message_t *message,
+                              bool schema_was_unknown, struct refusal *out)
+{
+    const void *item;
+
+    if (!item_feed_decode(feed, message, schema_was_unknown, out, &item))
+        return ERR_TIMEOUT;
+    if (out->fate == EVENT_LIVE)
+        return item_fold_catalog(feed->fold, out->key, item, message->partition,
+                                 message->offset + 1);
     item_fold_advance_catalog(feed->fold, message->partition, message->offset + 1);
     return OK;
 }

@@ -16,7 +16,7 @@ struct item_feed {
     struct arena arena;
 };
 
-/** ERR_NOMEM; close accepts what there is. */
+/** fold NULL: for decoding only. ERR_NOMEM; close accepts what there is. */
 enum status item_feed_open(struct item_fold *fold, struct registry *registry,
                            struct item_feed *out);
 void item_feed_close(struct item_feed *feed);
@@ -25,11 +25,16 @@ void item_feed_close(struct item_feed *feed);
 enum status item_feed_items(struct item_feed *feed, const rd_kafka_message_t *message);
 
 /**
- * Folds the record, or passes over it if it is refused: *out says which (fate EVENT_LIVE:
- * folded), with strings that point into the message. ERR_TIMEOUT: its schema is not known yet,
+ * Folds the record, or passes over it if it is refused: out->fate says which (EVENT_LIVE:
+ * folded). Strings of *out point into the message. ERR_TIMEOUT: its schema is not known yet,
  * nothing has been done, ask again. schema_was_unknown: see struct frame.
  */
 enum status item_feed_catalog(struct item_feed *feed, const rd_kafka_message_t *message,
                               bool schema_was_unknown, struct refusal *out);
+
+/** Only the first half: is it refused, and why? *out_item (NULL: a tombstone) lives until the
+ *  feed's next call. False: its schema is not known yet. */
+bool item_feed_decode(struct item_feed *feed, const rd_kafka_message_t *message,
+                      bool schema_was_unknown, struct refusal *out, const void **out_item);
 
 #endif

@@ -88,45 +88,6 @@ static enum status stopped(struct error *err)
     return error_set(err, ERR_STATE, "stopped before the start was complete");
 }
 
-/* Partitions of a topic in the broker's answer; 0: no such topic. */
-static uint32_t count_partitions(const struct rd_kafka_metadata *metadata, const char *topic)
-{
-    for (int i = 0; i < metadata->topic_cnt; i++) {
-        if (strcmp(metadata->topics[i].topic, topic) == 0 && !metadata->topics[i].err)
-            return (uint32_t)metadata->topics[i].partition_cnt;
-    }
-    return 0;
-}
-
-static enum status read_metadata(struct runtime *runtime, rd_kafka_t *client, struct error *err)
-{
-    const struct rd_kafka_metadata *metadata;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(client, 1, NULL, &metadata, BROKER_TIMEOUT_MS);
-
-    if (code)
-        return error_set(err, ERR_TIMEOUT, "the broker does not answer: %s",
-                         rd_kafka_err2str(code));
-    char *cluster = rd_kafka_clusterid(client, BROKER_TIMEOUT_MS);
-
-    snprintf(runtime->cluster_id, sizeof(runtime->cluster_id), "%s", cluster ? cluster : "");
-    rd_kafka_mem_free(client, cluster);
-    runtime->n_partitions = count_partitions(metadata, runtime->settings->topics.clickstream);
-    runtime->n_catalog_partitions = count_partitions(metadata, runtime->settings->topics.catalog);
-    rd_kafka_metadata_destroy(metadata);
-    if (!runtime->n_partitions || !runtime->n_catalog_partitions)
-        return error_set(err, ERR_INVALID,
-                         "topic '%s' does not exist; run 'freshet topics create -c FILE'",
-                         runtime->n_partitions ? runtime->settings->topics.catalog
-                                               : runtime->settings->topics.clickstream);
-    if (runtime->n_partitions > TASKS_MAX ||
-        runtime->n_catalog_partitions > CATALOG_PARTITIONS_MAX)
-        return error_set(err, ERR_INVALID,
-                         "'%s' may have at most %d partitions and '%s' at most %d",
-                         runtime->settings->topics.clickstream, TASKS_MAX,
-                         runtime->settings->topics.catalog, CATALOG_PARTITIONS_MAX);
-    return OK;
-}
-
 /* The first thing that makes a run wrong is its error; the rest is said in the log. */
 static void on_topic(void *context, enum topic_severity severity, const char *sentence)
 {
@@ -165,7 +126,7 @@ static enum status meet_broker(struct runtime *runtime, struct error *err)
         return error_set(err, ERR_INVALID, "kafka: %s", text);
     }
     do {
-        status = read_metadata(runtime, client, err);
+        status = runtime_read_metadata(runtime, client, BROKER_TIMEOUT_MS, err);
         if (status == OK && !runtime->embedded)
             status = check_topics(runtime->settings, err);
         if (status == ERR_TIMEOUT) {
@@ -206,16 +167,12 @@ static enum status know_schema(struct runtime *runtime, const char *topic,
 
 static enum status know_schemas(struct runtime *runtime, struct error *err)
 {
-    const struct settings *settings = runtime->settings;
+    struct output_schema schemas[OUTPUT_SCHEMAS_MAX];
+    uint32_t n = runtime_output_schemas(runtime, schemas);
 
-    TRY(know_schema(runtime, settings->topics.recommendations, &recommendation_type,
-                    &runtime->ids.recommendation, err));
-    TRY(know_schema(runtime, settings->topics.content_push, &push_message_type,
-                    &runtime->ids.push, err));
-    TRY(know_schema(runtime, settings->topics.content_email, &email_message_type,
-                    &runtime->ids.email, err));
-    return know_schema(runtime, settings->topics.suppressed, &suppressed_message_type,
-                       &runtime->ids.suppressed, err);
+    for (uint32_t i = 0; i < n; i++)
+        TRY(know_schema(runtime, schemas[i].topic, schemas[i].type, schemas[i].out_id, err));
+    return OK;
 }
 
 /* ---- state directory ---- */
@@ -289,18 +246,6 @@ static enum status open_state(struct runtime *runtime, struct error *err)
 
 /* ---- start ---- */
 
-static void init_runtime(struct runtime *runtime, const struct process_options *options)
-{
-    runtime->settings = options->settings;
-    runtime->embedded = options->embedded;
-    runtime->plan = memory_plan(options->settings);
-    pthread_rwlock_init(&runtime->homes_lock, NULL);
-    pthread_mutex_init(&runtime->failure_lock, NULL);
-    pthread_mutex_init(&runtime->refusals_lock, NULL);
-    pthread_mutex_init(&runtime->news.lock, NULL);
-    runtime->refusals_end = &runtime->refusals;
-}
-
 static enum status open_registry(struct runtime *runtime, int http_port, struct error *err)
 {
     const struct settings *settings = runtime->settings;
@@ -322,32 +267,6 @@ static enum status open_registry(struct runtime *runtime, int http_port, struct 
     return registry_open(&options, &runtime->registry, err);
 }
 
-static enum status open_tables(struct runtime *runtime, struct error *err)
-{
-    runtime->homes = calloc(runtime->n_partitions, sizeof(struct task_home *));
-    runtime->status = calloc(runtime->n_partitions, sizeof(*runtime->status));
-    if (!runtime->homes || !runtime->status)
-        return error_set(err, ERR_NOMEM, "out of memory");
-    runtime->model_config = item_model_defaults();
-    runtime->model_config.items_max = runtime->plan.items_max;
-    runtime->model_config.catalog_partitions = runtime->n_catalog_partitions;
-    return item_fold_open(&runtime->model_config, &runtime->fold, err);
-}
-
-static enum status load_campaigns(struct runtime *runtime, struct error *err)
-{
-    const struct settings *settings = runtime->settings;
-    struct campaign_options options = {
-        .campaigns_dir = settings->campaigns.dir,
-        .templates_dir = settings->campaigns.templates,
-        .live_max_age_ms = settings->live_max_age_ms,
-        .default_locale = settings->locale,
-        .default_time_zone = settings->time_zone,
-    };
-
-    return campaign_set_load(&options, &runtime->campaigns, err);
-}
-
 static enum status start_workers(struct runtime *runtime, struct error *err)
 {
     for (uint32_t w = 0; w < (uint32_t)runtime->settings->workers; w++) {
@@ -362,7 +281,7 @@ static enum status start(struct process *process, struct error *err)
     struct runtime *runtime = &process->runtime;
 
     runtime_phase(runtime, "starts");
-    TRY(load_campaigns(runtime, err));
+    TRY(runtime_load_campaigns(runtime, err));
     TRY(make_folder(runtime->settings->state.dir, err));
     TRY(know_instance(runtime, err));
     TRY(http_server_open(runtime->settings, api_routes, n_api_routes, runtime, &process->http,
@@ -371,7 +290,7 @@ static enum status start(struct process *process, struct error *err)
     TRY(meet_broker(runtime, err));
     TRY(know_schemas(runtime, err));
     TRY(open_state(runtime, err));
-    TRY(open_tables(runtime, err));
+    TRY(runtime_open_tables(runtime, err));
     TRY(restorer_start(runtime, &runtime->restorer, err));
     TRY(flusher_start(runtime, &process->flusher, err));
     TRY(follower_start(runtime, &process->follower, err));
@@ -389,7 +308,8 @@ enum status process_start(const struct process_options *options, struct process 
 
     if (!process)
         return error_set(err, ERR_NOMEM, "out of memory");
-    init_runtime(&process->runtime, options);
+    runtime_init(&process->runtime, options->settings);
+    process->runtime.embedded = options->embedded;
     enum status status = start(process, err);
 
     if (status != OK) {
@@ -401,22 +321,6 @@ enum status process_start(const struct process_options *options, struct process 
 }
 
 /* ---- stop ---- */
-
-static void free_tables(struct runtime *runtime)
-{
-    struct task_position all;
-
-    task_position_init(&all);
-    for (int p = 0; p < CATALOG_PARTITIONS_MAX; p++)
-        all.catalog_refused_next[p] = INT64_MAX;
-    refusals_drop(runtime, &all);
-    free(runtime->homes);
-    free(runtime->status);
-    pthread_rwlock_destroy(&runtime->homes_lock);
-    pthread_mutex_destroy(&runtime->failure_lock);
-    pthread_mutex_destroy(&runtime->refusals_lock);
-    pthread_mutex_destroy(&runtime->news.lock);
-}
 
 enum status process_stop(struct process *process, bool keep_membership, struct error *err)
 {
@@ -433,17 +337,12 @@ enum status process_stop(struct process *process, bool keep_membership, struct e
         worker_close(runtime->workers[w]);
     follower_stop(process->follower);
     flusher_stop(process->flusher);
-    if (runtime->fold)
-        item_fold_close(runtime->fold);
-    state_db_close(runtime->db);
-    campaign_set_close(runtime->campaigns);
-    registry_close(runtime->registry);
     if (atomic_load(&runtime->failed)) {
         status = runtime->failure.status;
         if (err)
             *err = runtime->failure;
     }
-    free_tables(runtime);
+    runtime_deinit(runtime);
     free(process);
     return status;
 }

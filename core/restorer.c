@@ -224,33 +224,14 @@ static enum status load_position(struct runtime *runtime, struct task_home *home
                                     home->task);
 }
 
-static void add_hint(void *context, int64_t fire_ms, struct str user_id)
-{
-    ensure(timer_queue_add(context, fire_ms, user_id) == OK);
-}
-
 static enum status open_home(struct runtime *runtime, const struct request *request,
                              struct task_home **out, struct error *err)
 {
-    struct task_home *home = calloc(1, sizeof(*home));
-    enum status status = ERR_NOMEM;
+    struct task_home *home;
+    enum status status;
 
-    if (!home)
-        return error_set(err, ERR_NOMEM, "task: out of memory");
-    home->task = (uint16_t)request->task;
-    home->worker = request->worker_number;
-    atomic_store(&home->refs, 1);
-    pthread_mutex_init(&home->flush_lock, NULL);
-    if (user_cache_open(home->task, runtime->db,
-                        runtime->plan.cache_bytes / runtime->n_partitions, &home->cache) != OK ||
-        timer_queue_open(&home->timers) != OK) {
-        error_set(err, ERR_NOMEM, "task: out of memory");
-        goto done;
-    }
-    if ((status = load_position(runtime, home, err)) != OK)
-        goto done;
-    status = state_db_each_hint(runtime->db, home->task, add_hint, home->timers, err);
-done:
+    TRY(task_home_open(runtime, (uint16_t)request->task, request->worker_number, &home, err));
+    status = load_position(runtime, home, err);
     if (status == OK)
         *out = home;
     else

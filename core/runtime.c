@@ -42,6 +42,37 @@ void runtime_fail(struct runtime *runtime, const struct error *err)
     atomic_store(&runtime->stopping, true);
 }
 
+static void add_hint(void *context, int64_t fire_ms, struct str user_id)
+{
+    ensure(timer_queue_add(context, fire_ms, user_id) == OK);
+}
+
+enum status task_home_open(struct runtime *runtime, uint16_t task, uint32_t worker,
+                           struct task_home **out, struct error *err)
+{
+    struct task_home *home = calloc(1, sizeof(*home));
+    size_t cache_bytes = runtime->plan.cache_bytes / runtime->n_partitions;
+    enum status status;
+
+    if (!home)
+        return error_set(err, ERR_NOMEM, "task: out of memory");
+    home->task = task;
+    home->worker = worker;
+    task_position_init(&home->position);
+    atomic_store(&home->refs, 1);
+    pthread_mutex_init(&home->flush_lock, NULL);
+    if (user_cache_open(task, runtime->db, cache_bytes, &home->cache) != OK ||
+        timer_queue_open(&home->timers) != OK)
+        status = error_set(err, ERR_NOMEM, "task: out of memory");
+    else
+        status = state_db_each_hint(runtime->db, task, add_hint, home->timers, err);
+    if (status == OK)
+        *out = home;
+    else
+        task_home_release(home);
+    return status;
+}
+
 struct task_home *runtime_home(struct runtime *runtime, uint32_t task)
 {
     struct task_home *home = NULL;

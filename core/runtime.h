@@ -21,6 +21,7 @@
 #include "producers/campaign.h"
 #include "schemas/task_position.h"
 
+#include <librdkafka/rdkafka.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -68,6 +69,7 @@ struct task_status { /* by partition */
 };
 enum task_state { TASK_ELSEWHERE, TASK_RESTORING, TASK_RUNNING };
 
+struct record_type;
 struct worker;
 struct restorer;
 struct follower;
@@ -129,12 +131,45 @@ struct runtime {
     struct worker *workers[WORKERS_MAX];
 };
 
+/* ---- building one (runtime_open.c) ---- */
+
+/** Locks, settings, memory plan; the storage is zeroed. deinit closes what the others opened:
+ *  fold, database, campaigns, registry, tables. */
+void runtime_init(struct runtime *runtime, const struct settings *settings);
+void runtime_deinit(struct runtime *runtime);
+
+/** Cluster and partition counts. ERR_TIMEOUT: no answer; ERR_INVALID: a topic is missing. */
+enum status runtime_read_metadata(struct runtime *runtime, rd_kafka_t *client, int timeout_ms,
+                                  struct error *err);
+
+/** The tables by partition, and an empty item fold. After read_metadata. */
+enum status runtime_open_tables(struct runtime *runtime, struct error *err);
+
+/** Campaigns and templates of the settings. */
+enum status runtime_load_campaigns(struct runtime *runtime, struct error *err);
+
+enum { OUTPUT_SCHEMAS_MAX = 8 };
+struct output_schema {
+    const char *topic;
+    const struct record_type *type;
+    int32_t *out_id; /* in runtime->ids */
+};
+/** The schemas of our outputs, whose ids must be known. Returns how many. */
+uint32_t runtime_output_schemas(struct runtime *runtime,
+                                struct output_schema out[OUTPUT_SCHEMAS_MAX]);
+
+/* ---- using it ---- */
+
 /** Notes the first failure and asks the program to end. Any thread. */
 void runtime_fail(struct runtime *runtime, const struct error *err);
 
 /** The home of a task with a reference, or NULL. Any thread. */
 struct task_home *runtime_home(struct runtime *runtime, uint32_t task);
 void task_home_release(struct task_home *home);
+
+/** A home over the database as it is now: cache, timers; the position is the caller's to set. */
+enum status task_home_open(struct runtime *runtime, uint16_t task, uint32_t worker,
+                           struct task_home **out, struct error *err);
 
 /** Enters a restored task; the table takes over the reference. Worker. */
 void runtime_add_home(struct runtime *runtime, struct task_home *home);

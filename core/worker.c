@@ -325,7 +325,7 @@ static enum status report_refused(struct worker *worker, struct error *err)
 }
 
 /* Dirty values cannot be evicted: when they take most of the cache, they are written now. */
-static enum status relieve_caches(struct worker *worker, struct error *err)
+enum status worker_relieve_caches(struct worker *worker, struct error *err)
 {
     size_t share = worker->runtime->plan.cache_bytes / worker->runtime->n_partitions;
 
@@ -423,7 +423,7 @@ static enum status turn(struct worker *worker, struct error *err)
     TRY(work(worker, err));
     TRY(report_refused(worker, err));
     TRY(move_idle_clocks(worker, err));
-    TRY(relieve_caches(worker, err));
+    TRY(worker_relieve_caches(worker, err));
     sink_poll(worker->sink);
     publish_status(worker);
     return OK;
@@ -545,8 +545,8 @@ static void free_worker(struct worker *worker)
     free(worker);
 }
 
-enum status worker_start(struct runtime *runtime, uint32_t number, struct worker **out,
-                         struct error *err)
+enum status worker_open(struct runtime *runtime, uint32_t number, struct worker **out,
+                        struct error *err)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
 
@@ -565,10 +565,23 @@ enum status worker_start(struct runtime *runtime, uint32_t number, struct worker
     if (!worker->value || !worker->homes || !worker->ownership ||
         user_overlay_open(OVERLAY_ARENA_BYTES, &worker->overlay) != OK ||
         item_changes_open(&runtime->model_config, &worker->changes, err) != OK ||
-        rank_scratch_open(&worker->scratch, err) != OK ||
-        pthread_create(&worker->thread, NULL, run, worker)) {
+        rank_scratch_open(&worker->scratch, err) != OK) {
         free_worker(worker);
         return error_set(err, ERR_NOMEM, "worker %u: out of memory", number);
+    }
+    *out = worker;
+    return OK;
+}
+
+enum status worker_start(struct runtime *runtime, uint32_t number, struct worker **out,
+                         struct error *err)
+{
+    struct worker *worker;
+
+    TRY(worker_open(runtime, number, &worker, err));
+    if (pthread_create(&worker->thread, NULL, run, worker)) {
+        free_worker(worker);
+        return error_set(err, ERR_NOMEM, "worker %u: cannot start a thread", number);
     }
     *out = worker;
     return OK;

@@ -88,6 +88,15 @@ struct worker {
     struct restored *mailbox;
 };
 
+/* worker.c */
+
+/** A worker without thread, source and sink, to be given to worker_close(): what verify
+ *  computes with. */
+enum status worker_open(struct runtime *runtime, uint32_t number, struct worker **out,
+                        struct error *err);
+/** Dirty values cannot be evicted: where they take most of a cache, they are written now. */
+enum status worker_relieve_caches(struct worker *worker, struct error *err);
+
 /* transaction.c */
 
 /** Opens one if none is open. */

@@ -8,6 +8,9 @@
  *
  * An item has its number from the first record that speaks of it, as its row or as somebody's
  * neighbour. Until its own record brings the id it is hidden: it can be counted, not listed.
+ *
+ * Running out of memory may leave a record half applied. Then this fold is no longer what the
+ * others have: views published before stay right, but nothing more may be folded into it.
  */
 #include "core/base/hash.h"
 #include "models/item_private.h"

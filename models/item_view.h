@@ -23,11 +23,12 @@ struct item_fold;
 struct item_view;
 
 struct item_model_config {
-    uint32_t items_max;             /* bound of the item table; a new item beyond it is counted and left out */
+    uint32_t
+        items_max; /* bound of the item table; a new item beyond it is counted and left out */
     uint32_t catalog_partitions;
-    int64_t covisit_half_life_ms;   /* 14 d */
+    int64_t covisit_half_life_ms;    /* 14 d */
     int64_t popularity_half_life_ms; /* 7 d */
-    uint64_t seed;                  /* of initial item vectors */
+    uint64_t seed;                   /* of initial item vectors */
 };
 
 /** The defaults of MODELS. */
@@ -39,8 +40,9 @@ enum status item_fold_open(const struct item_model_config *config, struct item_f
 void item_fold_close(struct item_fold *fold); /* NULL is a no-op; no view may be held */
 
 /**
- * Folds one record of <app>-items; next_offset = its offset + 1. An unreadable record is counted and left out
- * (all processes see the same bytes, so all leave it out). Fold thread only. ERR_NOMEM only.
+ * Folds one record of <app>-items; next_offset = its offset + 1. An unreadable record is
+ * counted and left out (all processes see the same bytes, so all leave it out). Fold thread
+ * only. ERR_NOMEM only.
  */
 enum status item_fold_apply(struct item_fold *fold, struct str key, struct str value,
                             int64_t next_offset);
@@ -54,7 +56,10 @@ enum status item_fold_catalog(struct item_fold *fold, struct str key,
 void item_fold_advance_items(struct item_fold *fold, int64_t next_offset);
 void item_fold_advance_catalog(struct item_fold *fold, int32_t partition, int64_t next_offset);
 
-/** Makes all that was folded visible as a new view, if anything changed. Fold thread only. */
+/**
+ * Makes all that was folded visible as a new view, if anything changed. Fold thread only.
+ * ERR_NOMEM; ERR_FULL: 256 views are held, the newest stays and a later call may succeed.
+ */
 enum status item_fold_publish(struct item_fold *fold);
 
 /** The newest view; never NULL after open. Any thread. Pair with release. */
@@ -65,7 +70,8 @@ void item_view_release(struct item_fold *fold, const struct item_view *view);
 int64_t item_view_items_offset(const struct item_view *view);
 int64_t item_view_catalog_offset(const struct item_view *view, int32_t partition);
 
-/** "items:N,catalog:M0.M1…" of INTERFACES 3; terminated, cut at capacity. Returns the length. */
+/** "items:N,catalog:M0.M1…" of INTERFACES 3; terminated, cut at capacity. Returns the length.
+ */
 uint32_t item_view_name(const struct item_view *view, char *out, uint32_t capacity);
 
 uint32_t item_view_n_items(const struct item_view *view);

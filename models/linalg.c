@@ -105,7 +105,8 @@ float vec_max_ref(const float *a, uint32_t n)
     return max;
 }
 
-/* n * n / 8 compares and no branch: below 150 faster than a sort, whose branches are guesses. */
+/* n * n / 8 compares and no branch: below 150 faster than a sort, whose branches are guesses.
+ */
 void vec_rank(const float *restrict a, uint32_t n, uint16_t *restrict out)
 {
     for (uint32_t i = 0; i < n; i++) {

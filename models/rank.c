@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 enum {
-    SHORT_WANTED = 80,
+    SHORT_WANTED = 64,
     BINS = 256,
     NOBODY = UINT16_MAX,
 };

@@ -17,7 +17,8 @@
  */
 #include "models/view_set.h"
 
-#include <assert.h>
+#include "core/base/fault.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,8 @@ void *view_set_alloc(struct view_set *set, size_t bytes)
 {
     struct view_block *block = set->spare;
 
+    if (fault_hit("view_alloc"))
+        return NULL;
     if (bytes == VIEW_PAGE_BYTES && block) {
         set->spare = block->next;
         set->n_spare--;

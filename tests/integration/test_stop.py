@@ -12,10 +12,14 @@ SECONDS_TO_STOP = 15  # a second or two; the machine may be busy
 SETTINGS = {"workers": 2, "idle_after": "1h", "commit": {"interval_ms": 20}}
 
 
-def members(shop):
-    """group.instance.id -> is it there? of the shop's group"""
+def group(shop):
     [answer] = shop.cluster.admin.describe_consumer_groups([shop.app]).values()
-    return {member.group_instance_id for member in answer.result(20).members}
+    return answer.result(20)
+
+
+def members(shop):
+    """group.instance.id of each member of the shop's group"""
+    return {member.group_instance_id for member in group(shop).members}
 
 
 class Stop(unittest.TestCase):
@@ -66,18 +70,26 @@ class Stop(unittest.TestCase):
         feed.send_tables(self.shop)
         feed.send_events(self.shop)
         expected = qualifying(self.shop)
+        both = {f"{self.shop.app}-one-0", f"{self.shop.app}-one-1"}
+
+        def settled():
+            return group(self.shop).state.name == "STABLE" and members(self.shop) == both
+
         with self.shop.process({**SETTINGS, "instance": "one"}) as freshet:
             self.shop.wait_caught_up()
-            self.assertEqual(members(self.shop),
-                             {f"{self.shop.app}-one-0", f"{self.shop.app}-one-1"})
+            wait_until(settled, 30, "both workers to be members")
             self.stop(freshet)
             self.assertEqual(members(self.shop), set())
+
             freshet.start("--keep-membership")
+            wait_until(settled, 30, "both workers to be members again")
             self.stop(freshet)
-            self.assertEqual(members(self.shop),
-                             {f"{self.shop.app}-one-0", f"{self.shop.app}-one-1"})
-            freshet.start("--keep-membership")
+            self.assertEqual(members(self.shop), both)
+
+            freshet.start()
+            wait_until(settled, 30, "both workers to have their places back")
             self.stop(freshet)
+            self.assertEqual(members(self.shop), set())
         check_exact(self, self.shop.read("recommendations"), expected)
 
 

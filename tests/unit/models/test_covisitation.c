@@ -1,7 +1,7 @@
 /* Co-visitation: the values of the models page, the full row, decay. */
 #include "models/covisitation.h"
 #include "models/decay.h"
-#include "models_support.h"
+#include "tests/unit/models/models_support.h"
 
 #include <math.h>
 

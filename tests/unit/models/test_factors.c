@@ -1,6 +1,6 @@
 /* The factor model: the fold-in against its definition, the Gramian, the steps. */
 #include "models/factors.h"
-#include "models_support.h"
+#include "tests/unit/models/models_support.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* The sums of a transaction: one record per touched row, in key order, a function of the sums.
  */
-#include "models_support.h"
+#include "tests/unit/models/models_support.h"
 
 static int open_world(void **state)
 {

@@ -1,6 +1,6 @@
 /* The fold: numbers, names, hidden items, the catalogue, positions, bad records. */
 #include "models/popularity.h"
-#include "models_support.h"
+#include "tests/unit/models/models_support.h"
 
 static int open_world(void **state)
 {

@@ -3,7 +3,7 @@
  * view does not move. Under the thread sanitizer this is the proof that nothing is shared
  * that is written.
  */
-#include "models_support.h"
+#include "tests/unit/models/models_support.h"
 
 #include <pthread.h>
 

@@ -1,6 +1,6 @@
 /* Every kernel equals its plain twin, on sizes that are no multiple of a vector. */
 #include "models/linalg.h"
-#include "models_support.h"
+#include "tests/unit/models/models_support.h"
 
 #include <math.h>
 

@@ -3,7 +3,7 @@
  * refuse bytes that are not its own, fold equal records to equal bytes, keep views as they
  * were, and teach only what lanes say.
  */
-#include "models_support.h"
+#include "tests/unit/models/models_support.h"
 
 /* ---- a model that has learnt nothing ---- */
 

@@ -1,6 +1,6 @@
 /* Popularity: counts that batch borders cannot change, half-lives, the kept top list. */
 #include "models/popularity.h"
-#include "models_support.h"
+#include "tests/unit/models/models_support.h"
 
 static int open_world(void **state)
 {

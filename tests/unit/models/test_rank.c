@@ -1,6 +1,6 @@
 /* Lists: order, ties, filters, length, reasons, and the page's item. */
 #include "models/popularity.h"
-#include "models_support.h"
+#include "tests/unit/models/models_support.h"
 
 #include <math.h>
 
