@@ -127,8 +127,8 @@ static void say_lag(struct runtime *runtime, struct sentence *out)
     }
     if (n_behind)
         say(out,
-            "%u of the partitions are behind by more than ready.max_lag (%lld records), most "
-            "of all partition %u of %s by %lld",
+            "%u of the inputs' partitions behind by more than ready.max_lag (%lld records), "
+            "furthest: partition %u of %s, by %lld",
             n_behind, (long long)runtime->settings->ready_max_lag, where,
             input_topic_name(which), (long long)most);
 }

@@ -156,7 +156,7 @@ static enum status evaluate(const struct row *row, const struct value *value, st
 static enum status put_text(const struct row *row, const struct value *value, struct str name,
                             json_t **out)
 {
-    struct str text;
+    struct str text = {NULL, 0};
 
     TRY(put_together(row, &value->text, name, &text));
     if (value->time != TIME_NONE)

@@ -88,7 +88,7 @@ void local_registry_subjects(void *context, const struct http_request *request,
     for (uint32_t i = 0; i < n; i++) {
         char subject[TOPIC_NAME_MAX + 8];
 
-        snprintf(subject, sizeof(subject), "%s-value", topics[i].name);
+        snprintf(subject, sizeof(subject), "%.249s-value", topics[i].name);
         if (topics[i].avsc && avsc_find(topics[i].avsc))
             json_text_str(&json, str_of(subject));
     }

@@ -106,7 +106,7 @@ enum status output_recommendation(struct worker *worker, uint32_t lane,
     };
 
     if (ranking->n)
-        metric_add(worker->metrics.reasons[ranking->at[0].reason & 7], 1);
+        tally_add(&worker->txn.tally, worker->metrics.reasons[ranking->at[0].reason & 7], 1);
     return sink_put(worker->sink, &record, err);
 }
 
@@ -133,18 +133,19 @@ static const char *channel_label(int32_t channel)
     return channel >= 0 && channel < 6 ? names[channel] : names[0];
 }
 
-static void count_message(const struct campaign_decision *decision)
+static void count_message(struct worker *worker, const struct campaign_decision *decision)
 {
     bool sent = decision->outcome == CAMPAIGN_SENT;
     int32_t channel = sent ? decision->message.channel : decision->suppressed.channel;
     struct str campaign = sent ? decision->message.campaign : decision->suppressed.campaign;
     struct str reason = sent ? str_of("sent") : decision->suppressed.reason;
 
-    metric_add(metric_counter("messages_total", "Messages decided, by outcome and reason.",
-                              "channel=\"%s\",campaign=\"%.*s\",outcome=\"%s\",reason=\"%.*s\"",
-                              channel_label(channel), STR_ARG(campaign),
-                              sent ? "sent" : "suppressed", STR_ARG(reason)),
-               1);
+    tally_add(&worker->txn.tally,
+              metric_counter("messages_total", "Messages decided, by outcome and reason.",
+                             "channel=\"%s\",campaign=\"%.*s\",outcome=\"%s\",reason=\"%.*s\"",
+                             channel_label(channel), STR_ARG(campaign),
+                             sent ? "sent" : "suppressed", STR_ARG(reason)),
+              1);
 }
 
 enum status output_decision(struct worker *worker, const struct task_home *home, int cause,
@@ -182,7 +183,7 @@ enum status output_decision(struct worker *worker, const struct task_home *home,
                              &decision->suppressed);
     }
     record.headers = sink_headers(source_str, worker->txn.view_text);
-    count_message(decision);
+    count_message(worker, decision);
     return sink_put(worker->sink, &record, err);
 }
 

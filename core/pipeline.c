@@ -171,14 +171,31 @@ static enum status rank_stage(struct worker *worker, int64_t *encode_ns, uint32_
     return rank_chunk(worker, n, encode_ns, err);
 }
 
+static void count_fates(struct worker *worker)
+{
+    const struct event_batch *events = &worker->batch;
+    uint32_t n[N_USER_TOPICS][N_EVENT_FATES] = {0};
+
+    for (uint32_t lane = 0; lane < events->n; lane++)
+        n[events->topic[lane]][events->fate[lane]]++;
+    for (int topic = 0; topic < N_USER_TOPICS; topic++) {
+        for (int fate = 0; fate < N_EVENT_FATES; fate++) {
+            if (n[topic][fate])
+                tally_add(&worker->txn.tally, worker->metrics.fates[topic][fate],
+                          n[topic][fate]);
+        }
+    }
+}
+
 static enum status count_and_refuse(struct worker *worker, struct error *err)
 {
     const struct event_batch *events = &worker->batch;
 
+    count_fates(worker);
+
     for (uint32_t lane = 0; lane < events->n; lane++) {
         enum event_fate fate = events->fate[lane];
 
-        metric_add(worker->metrics.fates[events->topic[lane]][fate], 1);
         if (fate > EVENT_DUPLICATE)
             TRY(output_dead_letter(worker, lane, err));
         if (events->kafka_ms[lane] > 0 && events->kafka_ms[lane] < worker->txn.oldest_kafka_ms)
@@ -190,8 +207,8 @@ static enum status count_and_refuse(struct worker *worker, struct error *err)
 
 static void count_stage(struct worker *worker, enum stage stage, int64_t ns, uint32_t n)
 {
-    metric_add(worker->metrics.stage_ns[stage], ns);
-    metric_add(worker->metrics.stage_events[stage], n);
+    tally_add(&worker->txn.tally, worker->metrics.stage_ns[stage], ns);
+    tally_add(&worker->txn.tally, worker->metrics.stage_events[stage], n);
 }
 
 enum status pipeline_step(struct worker *worker, struct error *err)

@@ -73,6 +73,7 @@ void transaction_discard(struct worker *worker, bool abort)
     user_overlay_reset(worker->overlay);
     item_changes_reset(worker->changes);
     release_view(worker);
+    tally_forget(&worker->txn.tally);
     metric_add(worker->metrics.aborted, 1);
 }
 
@@ -274,6 +275,7 @@ enum sink_result transaction_commit(struct worker *worker, struct error *err)
 
     int64_t spent_ns = clock_mono_ns() - start_ns;
 
+    tally_commit(&txn->tally);
     metric_add(worker->metrics.committed, 1);
     metric_observe_ns(worker->metrics.commit_seconds, spent_ns);
     metric_add(worker->metrics.stage_ns[STAGE_COMMIT], spent_ns);

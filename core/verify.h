@@ -11,9 +11,10 @@
 
 struct verify_options {
     const struct settings *settings;
-    const char *backup;  /* made by `freshet state backup`; NULL: from the first transaction */
-    int64_t from, to;    /* of each task: the transactions whose outputs are compared */
-    const char *scratch; /* folder in which the computed state is kept, and removed at the end */
+    const char *backup; /* made by `freshet state backup`; NULL: from the first transaction */
+    int64_t from, to;   /* of each task: the transactions whose outputs are compared */
+    const char
+        *scratch; /* folder in which the computed state is kept, and removed at the end */
 };
 
 /* A record as compared. Bytes are malloc'ed; NULL with a length of 0: absent. */
@@ -29,8 +30,8 @@ struct verify_difference {
     char topic[260];
     int32_t partition; /* of the record in Kafka; -1: there is none */
     int64_t offset;
-    char cause[300];   /* freshet.source, or what a dead letter says of its record */
-    int32_t task;      /* whose transaction computed it; -1: none did */
+    char cause[300]; /* freshet.source, or what a dead letter says of its record */
+    int32_t task;    /* whose transaction computed it; -1: none did */
     uint64_t number;
     struct verify_record in_kafka, computed;
 };

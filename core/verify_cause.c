@@ -102,7 +102,8 @@ const char *verify_cause_text(const struct settings *settings, struct verify_cau
         snprintf(out, capacity, "%s", "");
     else
         snprintf(out, capacity, "%s/%d/%" PRId64,
-                 cause.kind == CAUSE_JOURNAL ? "journal" : input_name(settings, (int)cause.kind),
+                 cause.kind == CAUSE_JOURNAL ? "journal"
+                                             : input_name(settings, (int)cause.kind),
                  cause.partition, cause.number);
     return out;
 }
@@ -130,7 +131,8 @@ bool verify_headers_flatten(const rd_kafka_headers_t *headers, struct verify_buf
     const void *value;
     size_t size;
 
-    for (size_t i = 0; headers && !rd_kafka_header_get_all(headers, i, &name, &value, &size); i++) {
+    for (size_t i = 0; headers && !rd_kafka_header_get_all(headers, i, &name, &value, &size);
+         i++) {
         if (!append(out, name, strlen(name)) || !append(out, value ? "=" : "", value ? 1 : 0) ||
             !append(out, value, value ? size : 0) || !append(out, "\n", 1))
             return false;

@@ -48,8 +48,8 @@ static enum status out_of_order(const struct verify_journal *journal, uint32_t t
 
 /* Decodes a message into the head; *out false: it is no position, or one the state includes. */
 static enum status take_position(const struct verify_journal *journal, uint32_t task,
-                                 struct head *head, const rd_kafka_message_t *message, bool *out,
-                                 struct error *err)
+                                 struct head *head, const rd_kafka_message_t *message,
+                                 bool *out, struct error *err)
 {
     struct journal_record *record = &head->record;
 
@@ -59,7 +59,8 @@ static enum status take_position(const struct verify_journal *journal, uint32_t 
     if (message->len > sizeof(record->bytes) ||
         !task_position_decode(message->payload, message->len, &record->position))
         return error_set(err, ERR_STATE,
-                         "'%s' partition %u offset %" PRId64 " cannot be read: damaged, or of a "
+                         "'%s' partition %u offset %" PRId64
+                         " cannot be read: damaged, or of a "
                          "newer version",
                          journal->topic, task, message->offset);
     memcpy(record->bytes, message->payload, message->len);
@@ -135,8 +136,8 @@ enum status verify_journal_next(struct verify_journal *journal, uint32_t *out_ta
     for (uint32_t task = 0; task < journal->n_tasks; task++) {
         const struct head *head = &journal->heads[task];
 
-        if (!head->ready || (best && compare_views(&head->record.position,
-                                                   &best->record.position) >= 0))
+        if (!head->ready ||
+            (best && compare_views(&head->record.position, &best->record.position) >= 0))
             continue;
         best = head;
         *out_task = task;

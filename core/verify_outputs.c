@@ -14,10 +14,10 @@
 #include <stdlib.h>
 
 enum {
-    READ_AT_ONCE = 64,      /* records read on for a record that is not here */
+    READ_AT_ONCE = 64, /* records read on for a record that is not here */
     BUCKETS_MIN = 1 << 12,
-    PARTITIONS_MAX = 4096,  /* of all output topics together */
-    NOBODY = 0,             /* index + 1 */
+    PARTITIONS_MAX = 4096, /* of all output topics together */
+    NOBODY = 0,            /* index + 1 */
 };
 
 struct entry {
@@ -323,7 +323,8 @@ enum status verify_outputs_match(struct verify_outputs *outputs,
     const struct entry *entry = &outputs->entries[*link - 1];
 
     *match = equal ? MATCH_EQUAL : MATCH_DIFFERS;
-    *out = (struct verify_place){computed->topic, entry->partition, entry->offset, entry->cause};
+    *out =
+        (struct verify_place){computed->topic, entry->partition, entry->offset, entry->cause};
     remove_entry(outputs, link);
     return OK;
 }
@@ -342,8 +343,9 @@ enum status verify_outputs_rest(struct verify_outputs *outputs,
         const struct entry *entry = &outputs->entries[i];
 
         if (entry->used)
-            each(context, &(struct verify_place){(enum sink_topic)entry->topic,
-                                                 entry->partition, entry->offset, entry->cause});
+            each(context,
+                 &(struct verify_place){(enum sink_topic)entry->topic, entry->partition,
+                                        entry->offset, entry->cause});
     }
     return OK;
 }
@@ -359,8 +361,8 @@ static int by_place(const void *a, const void *b)
     return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-bool verify_outputs_unknown_schema(const struct verify_outputs *outputs,
-                                   enum input_topic topic, int32_t partition, int64_t offset)
+bool verify_outputs_unknown_schema(const struct verify_outputs *outputs, enum input_topic topic,
+                                   int32_t partition, int64_t offset)
 {
     struct unknown wanted = {offset, partition, (int32_t)topic};
 
@@ -411,10 +413,9 @@ static enum status add_topics(struct verify_outputs *outputs, struct error *err)
                          rd_kafka_err2str(code));
     }
     for (int t = 0; t < N_COMPARED && status == OK; t++)
-        status = add_topic(outputs, compared[t],
-                           partitions_of(metadata, verify_output_topic(outputs->settings,
-                                                                       compared[t])),
-                           err);
+        status = add_topic(
+            outputs, compared[t],
+            partitions_of(metadata, verify_output_topic(outputs->settings, compared[t])), err);
     rd_kafka_metadata_destroy(metadata);
     rd_kafka_destroy(client);
     return status;

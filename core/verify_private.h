@@ -28,8 +28,8 @@ enum {
 /* ---- causes and headers ---- */
 
 enum cause_kind { /* below: enum input_topic, INPUT_CATALOG included */
-    CAUSE_JOURNAL = N_INPUT_TOPICS,
-    CAUSE_NONE, /* no header that says so, or not one of ours */
+                  CAUSE_JOURNAL = N_INPUT_TOPICS,
+                  CAUSE_NONE, /* no header that says so, or not one of ours */
 };
 
 struct verify_cause {
@@ -101,8 +101,8 @@ enum status verify_outputs_rest(struct verify_outputs *outputs,
                                 void *context, struct error *err);
 
 /** A record refused as unknown_schema, as dead-letter tells: see struct frame. */
-bool verify_outputs_unknown_schema(const struct verify_outputs *outputs,
-                                   enum input_topic topic, int32_t partition, int64_t offset);
+bool verify_outputs_unknown_schema(const struct verify_outputs *outputs, enum input_topic topic,
+                                   int32_t partition, int64_t offset);
 
 const char *verify_output_topic(const struct settings *settings, enum sink_topic topic);
 

@@ -52,8 +52,8 @@ static enum status make_dir(struct verify_state *state, const char *scratch, str
             (int)sizeof(state->dir) ||
         !mkdtemp(state->dir)) {
         state->dir[0] = '\0';
-        return error_set(err, ERR_IO, "cannot make a folder in '%s': %s (--scratch DIR)", scratch,
-                         strerror(errno));
+        return error_set(err, ERR_IO, "cannot make a folder in '%s': %s (--scratch DIR)",
+                         scratch, strerror(errno));
     }
     return OK;
 }
@@ -138,7 +138,7 @@ struct roll {
     struct runtime *runtime;
     uint16_t task;
     struct log_partition partition;
-    int64_t from; /* the watermark */
+    int64_t from;  /* the watermark */
     int64_t ahead; /* C */
 };
 
@@ -203,10 +203,10 @@ static enum status apply_until(struct roll *roll, struct log_set *logs,
         rd_kafka_message_t *message = log_set_take(logs, 0);
 
         if (has_kind(message, CHANGELOG_USER))
-            state_write_user(write, roll->task,
-                             (struct str){(const char *)message->key + 1,
-                                          (uint32_t)message->key_len - 1},
-                             message->payload, message->len);
+            state_write_user(
+                write, roll->task,
+                (struct str){(const char *)message->key + 1, (uint32_t)message->key_len - 1},
+                message->payload, message->len);
         else if (has_kind(message, CHANGELOG_POSITION) && message->len)
             done = message->offset >= roll->ahead &&
                    task_position_decode(message->payload, message->len, out);

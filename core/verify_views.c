@@ -2,7 +2,8 @@
  * A view is the fold at a position, and a fold only goes forward. One fold serves all
  * transactions of one process. Processes side by side publish views that lie neither before nor
  * behind each other (this one is ahead in the items, that one in the catalogue): each such line
- * gets a fold of its own, and when there are too many lines, the one unused longest begins anew.
+ * gets a fold of its own, and when there are too many lines, the one unused longest begins
+ * anew.
  */
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -31,7 +32,8 @@ void verify_views_init(struct verify_views *views, struct runtime *runtime,
     memset(views, 0, sizeof(*views));
     views->runtime = runtime;
     views->outputs = outputs;
-    snprintf(views->items_topic, sizeof(views->items_topic), "%s-items", runtime->settings->app);
+    snprintf(views->items_topic, sizeof(views->items_topic), "%s-items",
+             runtime->settings->app);
 }
 
 /* ---- one fold ---- */
@@ -47,7 +49,8 @@ static void close_fold(struct verify_view_fold *fold)
 }
 
 /* What has been deleted is missing in every view, as it is for a process that starts now. */
-static void note_beginnings(const struct verify_views *views, const struct verify_view_fold *fold)
+static void note_beginnings(const struct verify_views *views,
+                            const struct verify_view_fold *fold)
 {
     for (uint32_t i = 0; i < n_logs(views); i++) {
         if (fold->partitions[i].next > 0)
@@ -99,10 +102,10 @@ static enum status fold_catalog(const struct verify_views *views, struct verify_
            clock_mono_ns() < deadline_ns)
         usleep(REGISTRY_WAIT_US);
     if (status == ERR_TIMEOUT)
-        return error_set(err, ERR_TIMEOUT,
-                         "the schema of '%s' partition %d offset %" PRId64 " cannot be asked for",
-                         views->runtime->settings->topics.catalog, message->partition,
-                         message->offset);
+        return error_set(
+            err, ERR_TIMEOUT,
+            "the schema of '%s' partition %d offset %" PRId64 " cannot be asked for",
+            views->runtime->settings->topics.catalog, message->partition, message->offset);
     return status;
 }
 

@@ -284,10 +284,11 @@ static enum status work(struct worker *worker, struct error *err)
         uint32_t n = worker->batch.n;
 
         if (n) {
-            metric_add(worker->metrics.stage_ns[STAGE_DECODE], clock_mono_ns() - start_ns);
-            metric_add(worker->metrics.stage_events[STAGE_DECODE], n);
+            int64_t decode_ns = clock_mono_ns() - start_ns;
             enum status status = transaction_begin(worker, err);
 
+            tally_add(&worker->txn.tally, worker->metrics.stage_ns[STAGE_DECODE], decode_ns);
+            tally_add(&worker->txn.tally, worker->metrics.stage_events[STAGE_DECODE], n);
             if (status == OK)
                 status = pipeline_step(worker, err);
             source_release(worker->source, &worker->batch);

@@ -5,6 +5,7 @@
 #include "consumers/source.h"
 #include "core/base/metrics.h"
 #include "core/runtime.h"
+#include "core/tally.h"
 #include "core/worker.h"
 #include "features/user_overlay.h"
 #include "producers/sink.h"
@@ -45,6 +46,7 @@ struct transaction {
     int64_t oldest_kafka_ms; /* of its events, for event-to-commit */
     uint32_t n_events;
     rd_kafka_consumer_group_metadata_t *metadata;
+    struct tally tally;
 };
 
 struct ownership { /* of a partition, as the group said last */
@@ -63,7 +65,7 @@ struct restored {
 struct worker {
     struct runtime *runtime;
     uint32_t number;
-    char id[300]; /* group.instance.id and transactional.id */
+    char id[304]; /* group.instance.id and transactional.id */
     pthread_t thread;
     struct ownership *ownership; /* by partition */
     struct task_home **homes; /* its own tasks, by partition; NULL: not here */
