@@ -48,6 +48,8 @@ bool item_feed_decode(struct item_feed *feed, const rd_kafka_message_t *message,
         .value = frame.value,
     };
     memcpy(out->detail, decoded.detail, sizeof(out->detail));
+    if (decoded.fate != EVENT_LIVE && rd_kafka_message_headers(message, &out->headers))
+        out->headers = NULL; /* it has none */
     return true;
 }
 

@@ -499,8 +499,10 @@ enum status mapping_open(const char *path, const char *topic, const struct recor
     arena_init(&mapping->arena, MAPPING_BYTES_MAX);
     snprintf(mapping->path, sizeof(mapping->path), "%s", path);
     mapping->text = malloc(MAPPING_TEXT_MAX + 1);
-    status = mapping->text ? parse_file(mapping, topic, type, err)
-                           : error_set(err, ERR_NOMEM, "%s: out of memory", path);
+    mapping->zone_memory = calloc(1, sizeof(*mapping->zone_memory));
+    status = mapping->text && mapping->zone_memory
+                 ? parse_file(mapping, topic, type, err)
+                 : error_set(err, ERR_NOMEM, "%s: out of memory", path);
     if (status == OK) {
         *out = mapping;
         mapping = NULL;
@@ -515,6 +517,7 @@ void mapping_close(struct mapping *mapping)
         return;
     arena_deinit(&mapping->arena);
     free(mapping->text);
+    free(mapping->zone_memory);
     free(mapping);
 }
 

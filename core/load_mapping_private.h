@@ -51,6 +51,13 @@ struct condition {
     const char *pattern;
 };
 
+/* A table has runs of rows of about the same time, and asking a zone costs 10 microseconds. */
+struct zone_memory {
+    const char *zone;
+    int64_t quarter; /* of an hour, local: no offset changes within one */
+    int64_t offset_ms;
+};
+
 struct mapping {
     struct arena arena;
     char path[512];
@@ -60,8 +67,9 @@ struct mapping {
     struct column_use columns[TABLE_COLUMNS_MAX];
     uint32_t n_conditions;
     struct condition *conditions;
-    struct value root; /* an object: the record */
-    char *text;        /* MAPPING_TEXT_MAX + 1, for texts being put together */
+    struct value root;               /* an object: the record */
+    char *text;                      /* MAPPING_TEXT_MAX + 1, for texts being put together */
+    struct zone_memory *zone_memory; /* the last answer */
 };
 
 #endif

@@ -89,15 +89,23 @@ static bool number_time(const char *text, int places, int64_t *out)
     return *text == '\0';
 }
 
-/* Local time to UTC: the offset is asked at a guess, then at the time the guess gives. */
-static int64_t from_zone(int64_t local_ms, const char *zone)
-{
-    int64_t guess_ms = local_ms - zone_offset_ms(zone, local_ms);
+enum { QUARTER_MS = 15 * 60 * 1000 };
 
-    return local_ms - zone_offset_ms(zone, guess_ms);
+/* Local time to UTC: the offset is asked at a guess, then at the time the guess gives. */
+static int64_t from_zone(struct zone_memory *memory, int64_t local_ms, const char *zone)
+{
+    int64_t quarter = local_ms / QUARTER_MS;
+
+    if (memory->zone != zone || memory->quarter != quarter) {
+        int64_t guess_ms = local_ms - zone_offset_ms(zone, local_ms);
+
+        *memory = (struct zone_memory){zone, quarter, zone_offset_ms(zone, guess_ms)};
+    }
+    return local_ms - memory->offset_ms;
 }
 
-static bool format_time(const struct value *value, const char *text, int64_t *out)
+static bool format_time(const struct row *row, const struct value *value, const char *text,
+                        int64_t *out)
 {
     struct tm tm = {.tm_mday = 1};
     const char *end = strptime(text, value->format, &tm);
@@ -110,7 +118,7 @@ static bool format_time(const struct value *value, const char *text, int64_t *ou
     if (has_offset)
         *out -= offset_s * 1000;
     else if (value->zone)
-        *out = from_zone(*out, value->zone);
+        *out = from_zone(row->mapping->zone_memory, *out, value->zone);
     return true;
 }
 
@@ -125,7 +133,7 @@ static enum status put_time(const struct row *row, const struct value *value, st
         return OK;
     }
     if (value->time == TIME_FORMAT)
-        ok = format_time(value, text.ptr, &ms);
+        ok = format_time(row, value, text.ptr, &ms);
     else
         ok = number_time(text.ptr, value->time == TIME_SECONDS ? 3 : 0, &ms);
     if (!ok)

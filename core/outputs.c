@@ -275,6 +275,7 @@ enum status output_refusals(struct worker *worker, struct task_home *home, struc
             .key = r->key,
             .value = r->value,
             .detail = r->detail,
+            .headers = r->headers,
         };
 
         if (r->offset < txn->refused_next[r->partition])

@@ -137,6 +137,8 @@ static void free_refusal(struct refusal *refusal)
 {
     free((char *)(uintptr_t)refusal->key.ptr);
     free((char *)(uintptr_t)refusal->value.ptr);
+    if (refusal->headers)
+        rd_kafka_headers_destroy(refusal->headers);
     free(refusal);
 }
 
@@ -150,6 +152,7 @@ void runtime_refuse(struct runtime *runtime, const struct refusal *refusal)
     copy->next = NULL;
     copy->key = copy_text(refusal->key);
     copy->value = copy_text(refusal->value);
+    copy->headers = refusal->headers ? rd_kafka_headers_copy(refusal->headers) : NULL;
     pthread_mutex_lock(&runtime->refusals_lock);
     if (!runtime->refusals)
         runtime->refusals_end = &runtime->refusals;

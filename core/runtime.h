@@ -82,6 +82,7 @@ struct refusal {
     int32_t partition;
     int64_t offset, kafka_ms;
     struct str key, value; /* malloc'ed; ptr NULL: null */
+    rd_kafka_headers_t *headers; /* a copy of the record's own; NULL: none */
     char detail[160];
 };
 

@@ -18,9 +18,37 @@ run() { # name command…
     "${@:2}" | tee "$out/$1.txt"
 }
 
+# The programs that want a real Kafka share one; it ends with this script.
+kafka_up() {
+    [ -n "${BOOTSTRAP_SERVERS:-}" ] && return
+    kafka=$(mktemp -d /tmp/freshet-bench-kafka-XXXXXX)
+    trap 'deploy/kafka/kafka.sh down "$kafka/k" >&2; rm -rf "$kafka"' EXIT
+    deploy/kafka/kafka.sh up "$kafka/k" 0 0
+    # shellcheck disable=SC1091
+    . "$kafka/k.env"
+    export BOOTSTRAP_SERVERS REGISTRY_URL
+}
+
 names=("$@")
+freshet=build/release/freshet
 for program in build/release/tests/bench/bench_*; do
-    if [ -f "$program" ] && [ -x "$program" ]; then run "$(basename "$program")" "$program"; fi
+    [ -f "$program" ] && [ -x "$program" ] || continue
+    name=$(basename "$program")
+    wanted "$name" || continue
+    case $name in
+    bench_whole_path)
+        kafka_up
+        for every in 1 10; do
+            run "$name" "$program" "$freshet" "${EVENTS:-2000000}" "$every" ${SESSIONS:+"$SESSIONS"}
+            mv "$out/$name.txt" "$out/${name}_every_$every.txt"
+        done
+        ;;
+    bench_latency)
+        kafka_up
+        run "$name" "$program" "$freshet" 1000 10 3
+        ;;
+    *) run "$name" "$program" ;;
+    esac
 done
 for script in tests/bench/bench_*.py; do
     [ -e "$script" ] || continue
