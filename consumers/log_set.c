@@ -229,11 +229,22 @@ static enum status note_event(struct log_set *set, uint32_t index,
     }
 }
 
+/* Waits for a first message only: librdkafka's batch call would wait for a full batch. */
+static ssize_t fetch(struct ring *ring)
+{
+    ssize_t n = rd_kafka_consume_batch_queue(ring->queue, 0, ring->at, RING_SIZE);
+
+    if (n > 0)
+        return n;
+    ring->at[0] = rd_kafka_consume_queue(ring->queue, WAIT_MS);
+    return ring->at[0] ? 1 : 0;
+}
+
 /* Fills the empty ring; nothing may have come. */
 static enum status fill(struct log_set *set, uint32_t index, struct error *err)
 {
     struct ring *ring = &set->rings[index];
-    ssize_t n = rd_kafka_consume_batch_queue(ring->queue, WAIT_MS, ring->at, RING_SIZE);
+    ssize_t n = fetch(ring);
     enum status status = OK;
 
     ring->first = 0;

@@ -64,22 +64,31 @@ static enum status set_all(rd_kafka_conf_t *conf, const struct kafka_properties 
 static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code,
                          rd_kafka_topic_partition_list_t *partitions, void *context);
 
+/* The consumer is of no more use; why, is the source's failure. */
+static void take_fatal_error(struct source_kafka *live)
+{
+    char text[256];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(live->consumer, text, sizeof(text));
+
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+        live->failure =
+            error_set(&live->failure_error, ERR_FENCED,
+                      "another process runs as '%s'; give each instance a name and a "
+                      "state.dir of its own",
+                      live->options.group_instance_id);
+    else
+        live->failure = error_set(&live->failure_error, ERR_IO, "kafka consumer '%s': %s",
+                                  live->options.group_instance_id, text);
+}
+
 static void on_error(rd_kafka_t *consumer, int code, const char *reason, void *context)
 {
-    struct source_kafka *live = context;
-    char text[256];
-
-    if (code != RD_KAFKA_RESP_ERR__FATAL) {
+    (void)consumer;
+    if (code == RD_KAFKA_RESP_ERR__FATAL)
+        take_fatal_error(context);
+    else
         log_warn("kafka_consumer", "code=%s reason=\"%s\"",
                  rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
-        return;
-    }
-    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(consumer, text, sizeof(text));
-
-    live->failure =
-        error_set(&live->failure_error,
-                  fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ? ERR_FENCED : ERR_IO,
-                  "kafka consumer '%s': %s", live->options.group_instance_id, text);
 }
 
 static enum status configure(struct source_kafka *live, rd_kafka_conf_t *conf,
@@ -309,7 +318,9 @@ enum status source_poll(struct source *source, int timeout_ms, struct error *err
     (void)!read(live_of(source)->event_fd, &signals, sizeof(signals));
     /* Rebalances, errors and, rarely, a record fetched before its queue was taken out. */
     while ((message = rd_kafka_consumer_poll(live_of(source)->consumer, 0))) {
-        if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        if (message->err == RD_KAFKA_RESP_ERR__FATAL)
+            take_fatal_error(live_of(source));
+        else if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
             log_warn("kafka_consumer", "code=%s reason=\"%s\"", rd_kafka_err2name(message->err),
                      rd_kafka_message_errstr(message));
         rd_kafka_message_destroy(message);

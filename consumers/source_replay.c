@@ -31,6 +31,17 @@ static uint32_t index_of(int task, int topic)
 
 /* ---- records ---- */
 
+static enum status ends_too_early(const struct source_replay *replay, uint32_t index,
+                                  int64_t limit, struct error *err)
+{
+    const struct log_partition *p = &replay->partitions[index];
+
+    return error_set(err, ERR_IO,
+                     "topic '%s' partition %d ends at offset %lld, but the journal names %lld: "
+                     "records are gone",
+                     p->topic, p->partition, (long long)p->high, (long long)limit);
+}
+
 static enum status refill(struct source *source, int task, int topic, struct error *err)
 {
     struct source_replay *replay = replay_of(source);
@@ -43,6 +54,8 @@ static enum status refill(struct source *source, int task, int topic, struct err
         if (input->ring_n && !log_set_is_at_hand(replay->logs, index))
             break;
         TRY(log_set_peek(replay->logs, index, &message, err));
+        if (!message && replay->partitions[index].high < replay->limits[topic])
+            return ends_too_early(replay, index, replay->limits[topic], err);
         if (!message || message->offset >= replay->limits[topic]) {
             input->at_end = input->ring_n == 0; /* a compacted topic may lack its last ones */
             break;

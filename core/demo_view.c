@@ -206,7 +206,7 @@ void demo_view_summary(const struct demo_state *state)
            "%llu lists (%llu empty: nothing had been learnt yet), %llu push messages, %llu "
            "e-mails, %llu not sent.\n"
            "The next item somebody looked at was in the list shown before %llu of %llu times "
-           "(%.1f%%).\n",
+           "(%.1f%%;\nclicks are derived from recorded orders, see deploy/demo/README.md).\n",
            state->elapsed_s, (unsigned long long)state->n_processed,
            (unsigned long long)state->n_refused, (unsigned long long)state->fed.n_bad,
            (unsigned long long)seen->n_lists, (unsigned long long)seen->n_empty,

@@ -153,28 +153,42 @@ static void put_position(struct json_text *json, const struct task_position *pos
     json_field_str(json, "transactional_id", str_of(position->transactional_id));
 }
 
+/* A task that has had no transaction yet has a watermark and no position. */
+static enum status read_position(struct printer *printer, struct state_db *db, uint16_t task,
+                                 struct task_position *out)
+{
+    char *bytes;
+    size_t n;
+    enum status status = state_db_get_position(db, task, &bytes, &n);
+
+    task_position_init(out);
+    if (status == ERR_NOT_FOUND)
+        return OK;
+    if (status != OK)
+        return error_set(printer->err, ERR_IO, "partition %u: its position cannot be read",
+                         task);
+    bool readable = task_position_decode((const uint8_t *)bytes, n, out);
+
+    free(bytes);
+    return readable
+               ? OK
+               : error_set(printer->err, ERR_STATE,
+                           "partition %u: its position is damaged or of a newer version", task);
+}
+
 static enum status print_task(struct printer *printer, struct state_db *db, uint16_t task)
 {
     struct json_text *json = &printer->json;
     struct task_watermark watermark;
     struct task_position position;
-    char *bytes;
-    size_t n;
     enum status status = state_db_get_watermark(db, task, &watermark);
 
     if (status == ERR_NOT_FOUND)
         return OK;
-    if (status == OK)
-        status = state_db_get_position(db, task, &bytes, &n);
     if (status != OK)
-        return error_set(printer->err, ERR_IO, "partition %u: its position cannot be read",
+        return error_set(printer->err, ERR_IO, "partition %u: its watermark cannot be read",
                          task);
-    bool readable = task_position_decode((const uint8_t *)bytes, n, &position);
-
-    free(bytes);
-    if (!readable)
-        return error_set(printer->err, ERR_STATE,
-                         "partition %u: its position is damaged or of a newer version", task);
+    TRY(read_position(printer, db, task, &position));
     json_text_open(json, '{');
     json_field_int(json, "task", task);
     put_position(json, &position);

@@ -205,12 +205,6 @@ static enum status count_and_refuse(struct worker *worker, struct error *err)
     return OK;
 }
 
-static void count_stage(struct worker *worker, enum stage stage, int64_t ns, uint32_t n)
-{
-    tally_add(&worker->txn.tally, worker->metrics.stage_ns[stage], ns);
-    tally_add(&worker->txn.tally, worker->metrics.stage_events[stage], n);
-}
-
 enum status pipeline_step(struct worker *worker, struct error *err)
 {
     int64_t t0 = clock_mono_ns(), t1, t2, t3, encode_ns = 0;

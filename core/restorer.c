@@ -36,7 +36,8 @@ struct restorer {
 
 /* ---- 1: committed offsets, stable ---- */
 
-static enum status wait_until_stable(struct runtime *runtime, int32_t task, struct error *err)
+static enum status wait_until_stable(struct runtime *runtime, int32_t task,
+                                     int64_t committed[N_USER_TOPICS], struct error *err)
 {
     const struct settings *settings = runtime->settings;
     int64_t deadline_ns = clock_mono_ns() + (int64_t)STABLE_TIMEOUT_MS * 1000000;
@@ -51,8 +52,10 @@ static enum status wait_until_stable(struct runtime *runtime, int32_t task, stru
             rd_kafka_topic_partition_list_add(
                 list, topic_text(settings, (enum input_topic)topic), task);
         code = rd_kafka_committed(consumer, list, 2000);
-        for (int i = 0; !code && i < list->cnt; i++)
+        for (int i = 0; !code && i < list->cnt; i++) {
             code = list->elems[i].err;
+            committed[i] = list->elems[i].offset;
+        }
         rd_kafka_topic_partition_list_destroy(list);
         if (!code)
             break;
@@ -239,16 +242,30 @@ static enum status open_home(struct runtime *runtime, const struct request *requ
     return status;
 }
 
+/* Group offsets are a check (the changelog's position decides; theirs may have expired). */
+static void compare_offsets(const struct runtime *runtime, const struct task_home *home,
+                            const int64_t committed[N_USER_TOPICS])
+{
+    for (int topic = 0; topic < N_USER_TOPICS; topic++) {
+        if (committed[topic] >= 0 && committed[topic] != home->position.next[topic])
+            log_warn("group_offset_differs",
+                     "topic=%s partition=%u committed=%lld position=%lld used=position",
+                     topic_text(runtime->settings, (enum input_topic)topic), home->task,
+                     (long long)committed[topic], (long long)home->position.next[topic]);
+    }
+}
+
 static void serve(struct restorer *restorer, const struct request *request)
 {
     struct runtime *runtime = restorer->runtime;
     struct task_home *home = NULL;
     struct error err = {0};
+    int64_t committed[N_USER_TOPICS];
     enum status status;
 
     atomic_store(&runtime->status[request->task].state, TASK_RESTORING);
     do { /* a broker that is away comes back; what cannot be settled by waiting ends it */
-        status = wait_until_stable(runtime, request->task, &err);
+        status = wait_until_stable(runtime, request->task, committed, &err);
         if (status == OK)
             status = restore_changelog(runtime, (uint16_t)request->task, &err);
         if (status == OK)
@@ -256,6 +273,8 @@ static void serve(struct restorer *restorer, const struct request *request)
         if (status == ERR_TIMEOUT)
             log_warn("task_waits", "task=%d reason=\"%s\"", request->task, err.text);
     } while (status == ERR_TIMEOUT && !atomic_load(&runtime->stopping));
+    if (status == OK)
+        compare_offsets(runtime, home, committed);
     worker_post_restored(request->worker, request->task, home, status == OK ? NULL : &err);
 }
 

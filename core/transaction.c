@@ -275,11 +275,10 @@ enum sink_result transaction_commit(struct worker *worker, struct error *err)
 
     int64_t spent_ns = clock_mono_ns() - start_ns;
 
+    count_stage(worker, STAGE_COMMIT, spent_ns, txn->n_events);
     tally_commit(&txn->tally);
     metric_add(worker->metrics.committed, 1);
     metric_observe_ns(worker->metrics.commit_seconds, spent_ns);
-    metric_add(worker->metrics.stage_ns[STAGE_COMMIT], spent_ns);
-    metric_add(worker->metrics.stage_events[STAGE_COMMIT], txn->n_events);
     if (txn->oldest_kafka_ms != INT64_MAX)
         metric_observe_ns(worker->metrics.event_to_commit,
                           (clock_wall_ms() - txn->oldest_kafka_ms) * 1000000);

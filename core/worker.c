@@ -236,12 +236,9 @@ static enum status recover(struct worker *worker, enum sink_result result, struc
     log_warn("recover", "worker=%u result=%d reason=\"%s\"", worker->number, (int)result,
              err->text);
     transaction_discard(worker, false);
-    if (result == SINK_FENCED)
-        return error_set(err, ERR_FENCED,
-                         "another process runs as '%s'; give each instance a name and a "
-                         "state.dir of its own",
-                         worker->id);
-    if (result == SINK_RENEW)
+    /* A transaction that slept through its timeout is fenced like one whose id another process
+     * took. Only the group knows which it was: a name that was taken ends the consumer. */
+    if (result == SINK_RENEW || result == SINK_FENCED)
         return reread_tasks(worker, err);
     return restart_tasks(worker, err);
 }
@@ -287,8 +284,7 @@ static enum status work(struct worker *worker, struct error *err)
             int64_t decode_ns = clock_mono_ns() - start_ns;
             enum status status = transaction_begin(worker, err);
 
-            tally_add(&worker->txn.tally, worker->metrics.stage_ns[STAGE_DECODE], decode_ns);
-            tally_add(&worker->txn.tally, worker->metrics.stage_events[STAGE_DECODE], n);
+            count_stage(worker, STAGE_DECODE, decode_ns, n);
             if (status == OK)
                 status = pipeline_step(worker, err);
             source_release(worker->source, &worker->batch);
@@ -508,6 +504,8 @@ static void open_metrics(struct worker_metrics *m, const struct settings *settin
                                         "Wall time spent in a stage.", "stage=\"%s\"", stages[s]);
         m->stage_events[s] = metric_counter("stage_events_total", "Lanes through a stage.",
                                             "stage=\"%s\"", stages[s]);
+        m->stage_calls[s] = metric_counter("stage_calls_total", "Calls of a stage.",
+                                           "stage=\"%s\"", stages[s]);
     }
     for (int topic = 0; topic < N_USER_TOPICS; topic++) {
         for (int fate = 0; fate < N_EVENT_FATES; fate++)

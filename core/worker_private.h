@@ -24,7 +24,7 @@ enum stage {
 };
 
 struct worker_metrics {
-    struct metric *stage_ns[N_STAGES], *stage_events[N_STAGES];
+    struct metric *stage_ns[N_STAGES], *stage_events[N_STAGES], *stage_calls[N_STAGES];
     struct metric *fates[N_USER_TOPICS][N_EVENT_FATES];
     struct metric *reasons[8];
     struct metric *lag[N_USER_TOPICS][TASKS_MAX], *lag_seconds[N_USER_TOPICS][TASKS_MAX];
@@ -109,6 +109,14 @@ enum sink_result transaction_commit(struct worker *worker, struct error *err);
 void transaction_discard(struct worker *worker, bool abort);
 /** A task takes part: its position is written at commit even without records. */
 void transaction_touch(struct worker *worker, struct task_home *home);
+
+/** One call of a stage: counted when the transaction commits. */
+static inline void count_stage(struct worker *worker, enum stage stage, int64_t ns, uint32_t n)
+{
+    tally_add(&worker->txn.tally, worker->metrics.stage_ns[stage], ns);
+    tally_add(&worker->txn.tally, worker->metrics.stage_events[stage], n);
+    tally_add(&worker->txn.tally, worker->metrics.stage_calls[stage], 1);
+}
 
 /* pipeline.c */
 

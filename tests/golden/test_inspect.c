@@ -116,6 +116,7 @@ static int make_state(void **state)
     state_write_position(write, 258, (const char *)bytes,
                          task_position_encode(&position, bytes, sizeof(bytes)));
     state_write_watermark(write, 258, &(struct task_watermark){77, 1795519068200});
+    state_write_watermark(write, 3, &(struct task_watermark){0, 1795519068200}); /* new */
     assert_int_equal(state_db_commit(made, write, &err), OK);
     state_write_close(write);
     state_db_close(made);

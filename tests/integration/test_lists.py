@@ -1,6 +1,6 @@
 """A shop's real events, produced and read by clients that share no code with us, give one good
 list each."""
-# ctest: shared-kafka timeout=180
+# ctest: shared-kafka tsan timeout=180
 
 import unittest
 from collections import Counter

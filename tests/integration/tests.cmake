@@ -39,7 +39,7 @@ function(integration_test name file binary sanitizer_options label)
   endif()
 endfunction()
 
-set(tsan_options "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp:halt_on_error=0:exitcode=66")
+set(tsan_options "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp:ignore_noninstrumented_modules=1:halt_on_error=0:exitcode=66")
 file(GLOB integration_tests CONFIGURE_DEPENDS ${integration_dir}/test_*.py)
 foreach(file IN LISTS integration_tests)
   get_filename_component(name ${file} NAME_WE)
