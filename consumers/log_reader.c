@@ -5,10 +5,15 @@
 
 #include <stdlib.h>
 
+enum { PROBE_EVERY_MS = 500, PROBE_TIMEOUT_MS = 200 };
+
 struct log_reader {
     rd_kafka_t *consumer;
     struct log_partition *partitions;
     uint32_t n;
+    bool suspect; /* a connection was lost, and no probe has been answered since */
+    bool down;    /* the last probe was not answered */
+    int64_t probed_ns;
 };
 
 static enum status set(rd_kafka_conf_t *conf, const char *name, const char *value,
@@ -31,6 +36,7 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     TRY(set(conf, "queued.min.messages", "100000", err));
     TRY(set(conf, "queued.max.messages.kbytes", "32768", err));
     TRY(set(conf, "socket.nagle.disable", "true", err));
+    TRY(set(conf, "socket.timeout.ms", "10000", err));
     TRY(set(conf, "log_level", "4", err));
     rd_kafka_conf_set_log_cb(conf, log_kafka);
     for (int side = 0; side < 2; side++) {
@@ -45,8 +51,20 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     return set(conf, "auto.offset.reset", "error", err);
 }
 
-enum status log_consumer_open(const struct settings *settings, bool with_group,
-                              rd_kafka_t **out, struct error *err)
+static void on_error(rd_kafka_t *consumer, int code, const char *reason, void *context)
+{
+    struct log_reader *reader = context;
+
+    (void)consumer;
+    log_debug("log_reader", "code=%s reason=\"%s\"",
+              rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
+    if (reader)
+        reader->suspect = true;
+}
+
+/* reader: who is told of errors; NULL: nobody. */
+static enum status open_consumer(const struct settings *settings, bool with_group,
+                                 struct log_reader *reader, rd_kafka_t **out, struct error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char text[256];
@@ -55,6 +73,8 @@ enum status log_consumer_open(const struct settings *settings, bool with_group,
         rd_kafka_conf_destroy(conf);
         return ERR_INVALID;
     }
+    rd_kafka_conf_set_opaque(conf, reader);
+    rd_kafka_conf_set_error_cb(conf, on_error);
     *out = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     if (!*out) {
         rd_kafka_conf_destroy(conf);
@@ -62,6 +82,24 @@ enum status log_consumer_open(const struct settings *settings, bool with_group,
     }
     rd_kafka_poll_set_consumer(*out);
     return OK;
+}
+
+enum status log_consumer_open(const struct settings *settings, bool with_group,
+                              rd_kafka_t **out, struct error *err)
+{
+    return open_consumer(settings, with_group, NULL, out, err);
+}
+
+/* The question about watermarks has a timeout that librdkafka 2.0.2 does not keep: with the broker
+ * away it blocks until the socket's timeout. Metadata keeps it, so it is asked for first. */
+static rd_kafka_resp_err_t wait_for_broker(rd_kafka_t *consumer, int timeout_ms)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(consumer, 0, NULL, &metadata, timeout_ms);
+
+    if (!code)
+        rd_kafka_metadata_destroy(metadata);
+    return code;
 }
 
 /* Asks until answered or the time is over: a broker that is away may come back. */
@@ -72,8 +110,12 @@ static enum status query(rd_kafka_t *consumer, const char *topic, int32_t partit
     rd_kafka_resp_err_t code;
 
     do {
-        code = rd_kafka_query_watermark_offsets(consumer, topic, partition, low, high,
-                                                timeout_ms < 5000 ? timeout_ms : 5000);
+        int once_ms = timeout_ms < 5000 ? timeout_ms : 5000;
+
+        code = wait_for_broker(consumer, once_ms);
+        if (!code)
+            code = rd_kafka_query_watermark_offsets(consumer, topic, partition, low, high,
+                                                    once_ms);
         if (!code)
             return OK;
         if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
@@ -113,7 +155,7 @@ enum status log_reader_open(const struct settings *settings, struct log_partitio
         goto done;
     reader->partitions = partitions;
     reader->n = n;
-    if ((status = log_consumer_open(settings, false, &reader->consumer, err)) != OK)
+    if ((status = open_consumer(settings, false, reader, &reader->consumer, err)) != OK)
         goto done;
     for (uint32_t i = 0; i < n; i++) {
         struct log_partition *p = &partitions[i];
@@ -193,6 +235,18 @@ enum status log_reader_next(struct log_reader *reader, int timeout_ms,
                            rd_kafka_message_errstr(message));
     rd_kafka_message_destroy(message);
     return status;
+}
+
+bool log_reader_broker_answers(struct log_reader *reader)
+{
+    int64_t now_ns = clock_mono_ns();
+
+    if (!reader->suspect || now_ns - reader->probed_ns < (int64_t)PROBE_EVERY_MS * 1000000)
+        return !reader->down;
+    reader->probed_ns = now_ns;
+    reader->down = wait_for_broker(reader->consumer, PROBE_TIMEOUT_MS) != 0;
+    reader->suspect = reader->down;
+    return !reader->down;
 }
 
 bool log_reader_reached_high(const struct log_reader *reader)

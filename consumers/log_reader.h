@@ -39,6 +39,12 @@ void log_reader_close(struct log_reader *reader);
 enum status log_reader_next(struct log_reader *reader, int timeout_ms,
                             rd_kafka_message_t **out, uint32_t *out_index, struct error *err);
 
+/**
+ * False while the broker is away. After an error it is asked a question, twice a second until it
+ * answers (that blocks for up to 200 ms).
+ */
+bool log_reader_broker_answers(struct log_reader *reader);
+
 /** True once every partition has been read up to its `high`. */
 bool log_reader_reached_high(const struct log_reader *reader);
 

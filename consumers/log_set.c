@@ -55,6 +55,7 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     TRY(set_text(conf, "queued.max.messages.kbytes", kbytes, err));
     TRY(set_text(conf, "socket.nagle.disable", "true", err));
     TRY(set_text(conf, "log_level", "4", err));
+    rd_kafka_conf_set_log_cb(conf, log_kafka);
     for (int side = 0; side < 2; side++) {
         for (uint32_t i = 0; i < sides[side]->n; i++)
             TRY(set_text(conf, sides[side]->at[i].name, sides[side]->at[i].value, err));

@@ -104,6 +104,7 @@ static enum status configure(struct source_kafka *live, rd_kafka_conf_t *conf,
     TRY(set(conf, "queued.min.messages", "100000", err));
     TRY(set(conf, "queued.max.messages.kbytes", kbytes, err));
     TRY(set(conf, "socket.nagle.disable", "true", err));
+    TRY(set(conf, "socket.timeout.ms", "10000", err)); /* what a lost answer may block */
     TRY(set(conf, "session.timeout.ms", "6000", err));
     TRY(set(conf, "heartbeat.interval.ms", "1500", err));
     TRY(set(conf, "log_level", "4", err));
@@ -397,15 +398,30 @@ static bool ended_with_last_fetch(struct source *source, int task, int topic)
     return true;
 }
 
+/* librdkafka 2.0.2 keeps the timeout of metadata, but not that of the watermarks' question: with
+ * the broker away that one blocks until the socket's timeout. */
+static bool broker_answers(rd_kafka_t *consumer)
+{
+    const struct rd_kafka_metadata *metadata;
+
+    if (rd_kafka_metadata(consumer, 0, NULL, &metadata, CONFIRM_TIMEOUT_MS))
+        return false;
+    rd_kafka_metadata_destroy(metadata);
+    return true;
+}
+
 bool source_confirm_idle(struct source *source, int32_t task)
 {
+    rd_kafka_t *consumer = live_of(source)->consumer;
+
+    if (!broker_answers(consumer))
+        return false;
     for (int topic = 0; topic < N_USER_TOPICS; topic++) {
         struct input *input = &source->tasks[task]->inputs[topic];
         int64_t low, high;
 
-        if (rd_kafka_query_watermark_offsets(live_of(source)->consumer,
-                                             source->topic_names[topic], task, &low, &high,
-                                             CONFIRM_TIMEOUT_MS))
+        if (rd_kafka_query_watermark_offsets(consumer, source->topic_names[topic], task, &low,
+                                             &high, CONFIRM_TIMEOUT_MS))
             return false;
         if (!input->at_end || input->ring_n || high > input->end_offset)
             return false;

@@ -150,6 +150,8 @@ bool api_ready(struct runtime *runtime, char *text, size_t capacity)
         say(&out, "%s", runtime->phase);
         pthread_mutex_unlock(&runtime->failure_lock);
     } else {
+        if (atomic_load(&runtime->broker_away))
+            say(&out, "the Kafka broker does not answer");
         say_tasks(runtime, &out);
         say_lag(runtime, &out);
         if (runtime->registry && registry_is_down(runtime->registry, reason, sizeof(reason)))

@@ -96,6 +96,31 @@ static enum status open_reader(struct follower *follower, struct error *err)
                            &follower->reader, err);
 }
 
+/* The end also moves over control records, without a record that is pending: a task that saw
+ * this end elsewhere waits for a view that has it. */
+static bool wants_view(const struct follower *follower, bool more, bool ready)
+{
+    bool due = follower->n_pending >= PUBLISH_RECORDS ||
+               clock_mono_ns() - follower->published_ns > (int64_t)PUBLISH_MS * 1000000;
+    bool moved = follower->partitions[0].next > atomic_load(&follower->runtime->fold_next);
+
+    if (!ready)
+        return !more;
+    return (follower->n_pending && (!more || due)) || (moved && !more && due);
+}
+
+static void watch_broker(struct follower *follower)
+{
+    bool away = !log_reader_broker_answers(follower->reader);
+
+    if (atomic_exchange(&follower->runtime->broker_away, away) == away)
+        return;
+    if (away)
+        log_warn("broker_away", "call=fetch");
+    else
+        log_info("broker_back", "call=fetch");
+}
+
 static enum status follow(struct follower *follower, struct error *err)
 {
     struct runtime *runtime = follower->runtime;
@@ -116,10 +141,8 @@ static enum status follow(struct follower *follower, struct error *err)
                                  (long long)follower->partitions[index].next - 1,
                                  follower->partitions[index].topic);
         }
-        bool due = follower->n_pending >= PUBLISH_RECORDS ||
-                   clock_mono_ns() - follower->published_ns > (int64_t)PUBLISH_MS * 1000000;
-
-        if ((follower->n_pending && (!message || due) && ready) || (!ready && !message))
+        watch_broker(follower);
+        if (wants_view(follower, message != NULL, ready))
             TRY(publish(follower));
         if (!ready && log_reader_reached_high(follower->reader)) {
             TRY(publish(follower));

@@ -115,6 +115,7 @@ struct runtime {
     atomic_bool stopping;          /* the program is to end */
     atomic_bool keep_membership;   /* and its place in the group is kept for a quick restart */
     atomic_bool items_ready;       /* fold has reached the end seen at start */
+    atomic_bool broker_away;       /* as the fold's reader sees it */
     atomic_int n_assigned;         /* tasks of this process, restoring included */
     _Atomic int64_t fold_next;     /* items offset of the published view */
     atomic_bool failed;            /* a thread met what only a stop can settle */

@@ -19,7 +19,6 @@
 #include "core/base/clock.h"
 #include "core/verify_private.h"
 #include "core/worker_private.h"
-#include "schemas/avro_codec.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -55,6 +54,23 @@ struct verify {
 
 /* ---- what the sink is given ---- */
 
+/* What was refused for it then is known beforehand: here the registry has lost one since. */
+static enum status check_schema_is_known(const struct verify *verify,
+                                         const struct sink_record *record, struct error *err)
+{
+    struct verify_cause cause =
+        verify_cause_of(verify->runtime.settings, record->topic, record->headers);
+    char text[300];
+
+    if (!str_equal(verify_header(record->headers, "freshet.error.reason"),
+                   str_of(event_fate_name(EVENT_UNKNOWN_SCHEMA))))
+        return OK;
+    return error_set(err, ERR_STATE,
+                     "the schema of %s is not at the registry any more: it was when the record "
+                     "was taken, and without it nothing can be computed again",
+                     verify_cause_text(verify->runtime.settings, cause, text, sizeof(text)));
+}
+
 static enum status compare_output(struct verify *verify, const struct sink_record *record,
                                   struct error *err)
 {
@@ -74,6 +90,8 @@ static enum status compare_output(struct verify *verify, const struct sink_recor
     };
 
     TRY(verify_outputs_match(verify->outputs, &computed, &match, &place, err));
+    if (match == MATCH_NONE && record->topic == SINK_DEAD_LETTER)
+        TRY(check_schema_is_known(verify, record, err));
     if (match == MATCH_EQUAL)
         verify->reporter.result->equal++;
     else
@@ -340,53 +358,6 @@ static enum status count_extra(struct verify *verify, struct error *err)
 
 /* ---- birth ---- */
 
-/* Looked up, not registered: what was written has its schemas. */
-static enum status know_schemas(struct runtime *runtime, struct error *err)
-{
-    struct output_schema schemas[OUTPUT_SCHEMAS_MAX];
-    uint32_t n = runtime_output_schemas(runtime, schemas);
-
-    for (uint32_t i = 0; i < n; i++) {
-        char subject[300];
-
-        snprintf(subject, sizeof(subject), "%s-value", schemas[i].topic);
-        TRY(registry_lookup(runtime->registry, subject, record_type_schema(schemas[i].type),
-                            schemas[i].out_id, err));
-    }
-    return OK;
-}
-
-static enum status meet_broker(struct runtime *runtime, struct error *err)
-{
-    rd_kafka_t *client;
-
-    TRY(log_consumer_open(runtime->settings, false, &client, err));
-    enum status status = runtime_read_metadata(runtime, client, VERIFY_TIMEOUT_MS, err);
-
-    rd_kafka_destroy(client);
-    return status;
-}
-
-static enum status open_runtime(struct runtime *runtime, struct error *err)
-{
-    const struct settings *settings = runtime->settings;
-    const struct registry_options registry = {
-        .url = settings->registry.url,
-        .user = settings->registry.user,
-        .password = settings->registry.password,
-        .ca = settings->registry.ca,
-    };
-
-    TRY(runtime_load_campaigns(runtime, err));
-    TRY(registry_open(&registry, &runtime->registry, err));
-    TRY(meet_broker(runtime, err));
-    TRY(know_schemas(runtime, err));
-    TRY(runtime_open_tables(runtime, err));
-    item_fold_close(runtime->fold); /* the views have folds of their own */
-    runtime->fold = NULL;
-    return OK;
-}
-
 static bool schema_was_unknown(void *context, enum input_topic topic, int32_t partition,
                                int64_t offset)
 {
@@ -451,7 +422,7 @@ static enum status open_all(struct verify *verify, struct error *err)
     struct task_position *positions;
     enum status status;
 
-    TRY(open_runtime(runtime, err));
+    TRY(verify_runtime_open(runtime, err));
     positions = calloc(runtime->n_partitions, sizeof(*positions));
     verify->spans = calloc(runtime->n_partitions, sizeof(*verify->spans));
     if (!positions || !verify->spans) {

@@ -5,6 +5,7 @@
  *   verify_outputs.c   what Kafka holds, by that cause
  *   verify_journal.c   the transactions, in an order in which they can be computed again
  *   verify_views.c     item views at exactly the positions that the journal names
+ *   verify_runtime.c   what run builds too: campaigns, registry, partitions, schemas
  *   verify_state.c     the state at the beginning: empty, or a backup
  *   verify_report.c    the first difference, kept for the reader
  *   verify.c           one transaction after the other, and the comparison
@@ -168,6 +169,12 @@ void verify_views_deinit(struct verify_views *views);
 /** A fold whose newest view is the one the position names. ERR_IO: records are gone. */
 enum status verify_views_seek(struct verify_views *views, const struct task_position *position,
                               struct item_fold **out, struct error *err);
+
+/* ---- runtime ---- */
+
+/** Opens, in an initialised runtime, all but the database and a fold; nothing is registered.
+ *  To be given to runtime_deinit() whatever comes of it. */
+enum status verify_runtime_open(struct runtime *runtime, struct error *err);
 
 /* ---- state ---- */
 

@@ -195,6 +195,7 @@ static enum status open_sink(struct worker *worker, struct error *err)
 
     TRY(sink_open(runtime->settings, worker->id, runtime->plan.output_queue_bytes, &worker->sink,
                   err));
+    sink_watch_stop(worker->sink, &runtime->stopping);
     do {
         status = sink_init(worker->sink, INIT_TIMEOUT_MS, err);
         if (status == ERR_TIMEOUT)
@@ -238,9 +239,23 @@ static enum status recover(struct worker *worker, enum sink_result result, struc
     transaction_discard(worker, false);
     /* A transaction that slept through its timeout is fenced like one whose id another process
      * took. Only the group knows which it was: a name that was taken ends the consumer. */
-    if (result == SINK_RENEW || result == SINK_FENCED)
-        return reread_tasks(worker, err);
-    return restart_tasks(worker, err);
+    if (result == SINK_ABORTED)
+        return restart_tasks(worker, err);
+    if (atomic_load(&worker->runtime->stopping)) /* the next start reads what became of it */
+        return error_set(err, ERR_STATE, "stopped without an answer from the broker");
+    return reread_tasks(worker, err);
+}
+
+/* What a step's failure means for the open transaction; OK if that has been dealt with. */
+static enum status settle(struct worker *worker, enum status status, struct error *err)
+{
+    if (status == ERR_STATE)
+        return recover(worker, SINK_RENEW, err);
+    if (status != ERR_IO || !worker->txn.open)
+        return status;
+    enum sink_result aborted = sink_abort(worker->sink, err);
+
+    return recover(worker, aborted == SINK_OK ? SINK_ABORTED : aborted, err);
 }
 
 /* ---- the loop ---- */
@@ -288,14 +303,8 @@ static enum status work(struct worker *worker, struct error *err)
             if (status == OK)
                 status = pipeline_step(worker, err);
             source_release(worker->source, &worker->batch);
-            if (status == ERR_STATE)
-                return recover(worker, SINK_RENEW, err);
-            if (status == ERR_IO && worker->txn.open) {
-                enum sink_result aborted = sink_abort(worker->sink, err);
-
-                return recover(worker, aborted == SINK_OK ? SINK_ABORTED : aborted, err);
-            }
-            TRY(status);
+            if (status != OK)
+                return settle(worker, status, err);
         }
         more = n > 0;
         if (transaction_is_due(worker, more)) {
@@ -314,11 +323,13 @@ static enum status report_refused(struct worker *worker, struct error *err)
 
     if (!home || !refusals_waiting(worker->runtime, &home->position))
         return OK;
-    if (transaction_begin(worker, err) != OK)
-        return recover(worker, SINK_RENEW, err);
-    transaction_touch(worker, home);
-    TRY(output_refusals(worker, home, err));
-    return commit(worker, err);
+    enum status status = transaction_begin(worker, err);
+
+    if (status == OK) {
+        transaction_touch(worker, home);
+        status = output_refusals(worker, home, err);
+    }
+    return status == OK ? commit(worker, err) : settle(worker, status, err);
 }
 
 /* Dirty values cannot be evicted: when they take most of the cache, they are written now. */
@@ -350,12 +361,14 @@ static enum status move_idle_clock(struct worker *worker, struct task_home *home
     if (timer_queue_next(home->timers) > clock_ms ||
         !source_confirm_idle(worker->source, home->task))
         return OK;
-    if (transaction_begin(worker, err) != OK)
-        return recover(worker, SINK_RENEW, err);
-    source_move_clock(worker->source, home->task, clock_ms);
-    transaction_touch(worker, home);
-    TRY(pipeline_fire_due(worker, home, clock_ms, -1, err));
-    return commit(worker, err);
+    enum status status = transaction_begin(worker, err);
+
+    if (status == OK) {
+        source_move_clock(worker->source, home->task, clock_ms);
+        transaction_touch(worker, home);
+        status = pipeline_fire_due(worker, home, clock_ms, -1, err);
+    }
+    return status == OK ? commit(worker, err) : settle(worker, status, err);
 }
 
 static enum status move_idle_clocks(struct worker *worker, struct error *err)

@@ -12,6 +12,7 @@
 #include "core/base/str.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 
 enum sink_topic {
     SINK_RECOMMENDATIONS,
@@ -55,6 +56,13 @@ enum sink_result {
     SINK_RENEW,    /* outcome settled as void, this producer is spent: close, open, init */
     SINK_FENCED,   /* another producer has this transactional id */
 };
+
+/**
+ * From the moment *stopping is true, calls that find no broker give up after some seconds
+ * instead of asking on: commit and abort say SINK_RENEW (the broker voids the transaction when
+ * its time is over), put says ERR_IO, init ERR_TIMEOUT.
+ */
+void sink_watch_stop(struct sink *sink, const atomic_bool *stopping);
 
 /** Fences older producers of the id and settles their transactions. Tries until timeout_ms. */
 enum status sink_init(struct sink *sink, int timeout_ms, struct error *err);

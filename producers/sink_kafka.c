@@ -18,7 +18,8 @@
 #include <stdlib.h>
 
 enum {
-    CALL_TIMEOUT_MS = 10000,
+    CALL_TIMEOUT_MS = 2000,    /* of one try; the call is made again */
+    STOP_PATIENCE_MS = 8000,   /* of a stop, with a broker that does not answer */
     MESSAGE_MAX_BYTES = 1000000 + 65536, /* inputs' default limit and 64 KiB (INTERFACES 3) */
     RECORD_OVERHEAD_BYTES = 2048,        /* key, headers and framing beside a value */
 };
@@ -27,6 +28,8 @@ struct sink {
     rd_kafka_t *producer; /* NULL: a capturing sink */
     rd_kafka_topic_t *topics[N_SINK_TOPICS];
     bool in_transaction;
+    const atomic_bool *stopping; /* NULL: never */
+    int64_t stop_seen_ns;        /* when a call first failed during a stop; 0: not yet */
     struct sink_capture capture;
     int64_t n_captured; /* their "offsets" */
 };
@@ -191,6 +194,30 @@ void sink_close(struct sink *sink)
     free(sink);
 }
 
+void sink_watch_stop(struct sink *sink, const atomic_bool *stopping)
+{
+    sink->stopping = stopping;
+}
+
+/* After a try that found no broker: is it not worth another one? */
+static bool gives_up(struct sink *sink)
+{
+    if (!sink->stopping || !atomic_load(sink->stopping))
+        return false;
+    if (!sink->stop_seen_ns)
+        sink->stop_seen_ns = clock_mono_ns();
+    return clock_mono_ns() - sink->stop_seen_ns > (int64_t)STOP_PATIENCE_MS * 1000000;
+}
+
+static enum sink_result give_up(const char *call, rd_kafka_error_t *error, struct error *err)
+{
+    error_set(err, ERR_TIMEOUT, "%s: %s", call, rd_kafka_error_string(error));
+    log_warn("transaction", "call=%s state=given_up reason=\"%s\"", call,
+             rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return SINK_RENEW;
+}
+
 enum status sink_init(struct sink *sink, int timeout_ms, struct error *err)
 {
     int64_t deadline_ns = clock_mono_ns() + (int64_t)timeout_ms * 1000000;
@@ -201,7 +228,8 @@ enum status sink_init(struct sink *sink, int timeout_ms, struct error *err)
 
         if (!error)
             return OK;
-        bool again = rd_kafka_error_is_retriable(error) && clock_mono_ns() < deadline_ns;
+        bool again = rd_kafka_error_is_retriable(error) && clock_mono_ns() < deadline_ns &&
+                     !gives_up(sink);
 
         if (!again)
             status = error_set(err, rd_kafka_error_is_retriable(error) ? ERR_TIMEOUT : ERR_IO,
@@ -295,7 +323,7 @@ enum status sink_put(struct sink *sink, const struct sink_record *record, struct
     while ((error = rd_kafka_produceva(sink->producer, fields, n))) {
         rd_kafka_resp_err_t code = rd_kafka_error_code(error);
 
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || gives_up(sink)) {
             bool too_large = code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 
             error_set(err, too_large ? ERR_INVALID : ERR_IO, "topic '%s': %s",
@@ -324,12 +352,16 @@ enum sink_result sink_send_offsets(struct sink *sink,
     for (;;) {
         error = rd_kafka_send_offsets_to_transaction(sink->producer, offsets, metadata,
                                                      CALL_TIMEOUT_MS);
-        if (!error || !rd_kafka_error_is_retriable(error))
+        if (!error || !rd_kafka_error_is_retriable(error) || gives_up(sink))
             break;
         rd_kafka_error_destroy(error);
     }
     rd_kafka_consumer_group_metadata_destroy(metadata);
-    return error ? judge(sink, error, "send_offsets_to_transaction", err) : SINK_OK;
+    if (!error)
+        return SINK_OK;
+    return rd_kafka_error_is_retriable(error)
+               ? give_up("send_offsets_to_transaction", error, err)
+               : judge(sink, error, "send_offsets_to_transaction", err);
 }
 
 enum sink_result sink_commit(struct sink *sink, struct error *err)
@@ -347,6 +379,8 @@ enum sink_result sink_commit(struct sink *sink, struct error *err)
         }
         if (!rd_kafka_error_is_retriable(error))
             return judge(sink, error, "commit_transaction", err);
+        if (gives_up(sink))
+            return give_up("commit_transaction", error, err);
         log_warn("transaction", "call=commit_transaction state=retry reason=\"%s\"",
                  rd_kafka_error_string(error));
         rd_kafka_error_destroy(error);
@@ -364,6 +398,8 @@ enum sink_result sink_abort(struct sink *sink, struct error *err)
             return SINK_OK;
         }
         if (rd_kafka_error_is_retriable(error)) {
+            if (gives_up(sink))
+                return give_up("abort_transaction", error, err);
             rd_kafka_error_destroy(error);
             continue;
         }

@@ -9,11 +9,9 @@
  */
 #include "producers/template_private.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
-/* A tree takes up to about 40 bytes per byte of source ({{a}} is a node, a pipeline, a path).
- */
+/* A tree takes up to 40 bytes per byte of source: {{a}} is a node, a pipeline and a path. */
 enum { TEMPLATE_ARENA_MAX = 16 * 1024 * 1024 };
 
 /* The tag that ended a block; name.len 0: the text ended. */

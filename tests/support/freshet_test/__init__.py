@@ -10,7 +10,7 @@
     waiting.py    waiting for something to become true; cleaning up whatever happens
 """
 
-from .cluster import Cluster, KafkaBroker, Registry, free_port, own_cluster, shared_cluster
+from .cluster import Cluster, Door, KafkaBroker, Registry, free_port, own_cluster, shared_cluster
 from .process import ROOT, FreshetProcess, freshet, freshet_binary
 from .records import (catalog_item, click, consent, engagement, event_id, millis, money, now_ms,
                       order, review, user)

@@ -10,6 +10,7 @@ import random
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -162,6 +163,51 @@ class Registry(_Server):
                 f"{self.url}/config", json={"compatibility": "BACKWARD"}, timeout=5).ok
         except requests.RequestException:
             return False
+
+
+class Door:
+    """A port in front of a server, that can be shut: connections are refused then, and those there
+    are end. So a server can be away without losing what it holds in memory."""
+
+    def __init__(self, port):
+        self.port, self._to = free_port(), port
+        self._listener, self._open, self._lock = None, [], threading.Lock()
+        self.open()
+        at_exit(self.shut)
+
+    def open(self):
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._admit, args=(self._listener,), daemon=True).start()
+
+    def shut(self):
+        if self._listener:
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept()
+            self._listener.close()
+        self._listener = None
+        with self._lock:
+            for end in self._open:
+                end.close()
+            self._open.clear()
+
+    def _admit(self, listener):
+        while True:
+            try:
+                ends = listener.accept()[0], socket.create_connection(("127.0.0.1", self._to))
+            except OSError:  # shut
+                return
+            with self._lock:
+                self._open += ends
+            for source, sink in (ends, ends[::-1]):
+                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _carry(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
 
 
 class Cluster:

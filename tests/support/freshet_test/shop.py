@@ -108,6 +108,10 @@ class Shop:
             self._producer = Producer(self.cluster)
         return self._producer
 
+    def use_producer(self, producer):
+        """Instead of a plain one."""
+        self._producer = producer
+
     def send(self, topic, records, flush=True, **more):
         """Publishes records (dicts) as the shop would: Avro in the Confluent frame, keyed, murmur2."""
         key = KEY_OF_TOPIC.get(topic, "user_id")

@@ -8,25 +8,23 @@
 #include "consumers/source_replay.h"
 #include "schemas/avro_codec.h"
 #include "tests/support/http_fake.h"
+#include "tests/support/kafka_mock.h"
 
 #include <jansson.h>
-#include <librdkafka/rdkafka_mock.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define T0 1700000000000 /* a time of day of ours; what matters is what is added to it */
 
-enum { CLICK_SCHEMA = 1, ORDER_SCHEMA = 2, TIMEOUT_MS = 10000, LATE_MAX_MS = 1000 };
+enum { CLICK_SCHEMA = 1, ORDER_SCHEMA = 2, LATE_MAX_MS = 1000 };
 
-static rd_kafka_t *host; /* of the cluster */
-static rd_kafka_mock_cluster_t *cluster;
-static rd_kafka_t *producer;
+static struct kafka_mock mock;
 static struct http_fake *fake;
 static struct registry *registry;
 static struct settings settings;
 static struct event_batch batch;
-static int n_shops;
+static struct task_position start;
 
 /* ---- cluster, registry, records ---- */
 
@@ -45,41 +43,40 @@ static struct http_fake_answer answer_schema(void *context,
     return (struct http_fake_answer){.status = 200, .body = body};
 }
 
-static void name_topic(char *out, const char *name)
+/* What a test finds in the topics is not its own: it begins at their ends. */
+static int begin_at_ends(void **state)
 {
-    snprintf(out, 250, "%s-%d", name, n_shops);
-    assert_int_equal(rd_kafka_mock_topic_create(cluster, out, 1, 1), 0);
-}
+    const char *const topics[N_USER_TOPICS] = {
+        [INPUT_USERS] = settings.topics.users,
+        [INPUT_CLICKSTREAM] = settings.topics.clickstream,
+        [INPUT_ENGAGEMENT] = settings.topics.engagement,
+        [INPUT_ORDERS] = settings.topics.orders,
+        [INPUT_REVIEWS] = settings.topics.reviews,
+    };
+    int64_t low;
 
-/* Each test has topics of its own. */
-static int open_shop(void **state)
-{
     (void)state;
-    n_shops++;
-    settings_init(&settings);
-    settings.late_max_ms = LATE_MAX_MS;
-    settings.kafka.n = 1;
-    strcpy(settings.kafka.at[0].name, "bootstrap.servers");
-    strcpy(settings.kafka.at[0].value, rd_kafka_mock_cluster_bootstraps(cluster));
-    name_topic(settings.topics.users, "users");
-    name_topic(settings.topics.clickstream, "clickstream");
-    name_topic(settings.topics.engagement, "engagement");
-    name_topic(settings.topics.orders, "orders");
-    name_topic(settings.topics.reviews, "reviews");
+    task_position_init(&start);
+    for (int topic = 0; topic < N_USER_TOPICS; topic++) {
+        if (rd_kafka_query_watermark_offsets(mock.producer, topics[topic], 0, &low,
+                                             &start.next[topic], KAFKA_MOCK_TIMEOUT_MS))
+            return 1;
+    }
     return 0;
 }
 
 static int open_all(void **state)
 {
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    char text[256], url[64];
+    char url[64];
 
     (void)state;
-    host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof(text));
-    cluster = rd_kafka_mock_cluster_new(host, 1);
-    rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster),
-                      text, sizeof(text));
-    producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+    kafka_mock_open(&mock, &settings);
+    settings.late_max_ms = LATE_MAX_MS;
+    kafka_mock_topic(&mock, settings.topics.users, 1);
+    kafka_mock_topic(&mock, settings.topics.clickstream, 1);
+    kafka_mock_topic(&mock, settings.topics.engagement, 1);
+    kafka_mock_topic(&mock, settings.topics.orders, 1);
+    kafka_mock_topic(&mock, settings.topics.reviews, 1);
     fake = http_fake_open(answer_schema, NULL);
     snprintf(url, sizeof(url), "http://127.0.0.1:%d", http_fake_port(fake));
     return registry_open(&(struct registry_options){.url = url}, &registry, NULL) == OK ? 0 : 1;
@@ -90,23 +87,15 @@ static int close_all(void **state)
     (void)state;
     registry_close(registry);
     http_fake_close(fake);
-    rd_kafka_destroy(producer);
-    rd_kafka_mock_cluster_destroy(cluster);
-    rd_kafka_destroy(host);
+    kafka_mock_close(&mock);
     return 0;
 }
 
 static void put(const char *topic, const char *key, const void *value, size_t n,
                 int64_t time_ms)
 {
-    assert_int_equal(rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic),
-                                       RD_KAFKA_V_PARTITION(0),
-                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                       RD_KAFKA_V_KEY(key, strlen(key)),
-                                       RD_KAFKA_V_VALUE((void *)(uintptr_t)value, n),
-                                       RD_KAFKA_V_TIMESTAMP(time_ms), RD_KAFKA_V_END),
-                     0);
-    assert_int_equal(rd_kafka_flush(producer, TIMEOUT_MS), 0);
+    kafka_mock_put(&mock, topic, 0, key, value, n, time_ms);
+    kafka_mock_flush(&mock);
 }
 
 static void put_record(const char *topic, int id, const struct record_type *type,
@@ -157,8 +146,7 @@ static void put_user_tombstone(int64_t after_ms)
 
 /* ---- taking ---- */
 
-static struct source *open_source(const struct task_position *position,
-                                  bool (*unknown)(void *, enum input_topic, int32_t, int64_t))
+static struct source *open_source(bool (*unknown)(void *, enum input_topic, int32_t, int64_t))
 {
     struct source *source = NULL;
     struct error err = {0};
@@ -166,8 +154,8 @@ static struct source *open_source(const struct task_position *position,
     if (source_open_replay(&(struct source_replay_options){.settings = &settings,
                                                            .registry = registry,
                                                            .n_partitions = 1,
-                                                           .positions = position,
-                                                           .timeout_ms = TIMEOUT_MS,
+                                                           .positions = &start,
+                                                           .timeout_ms = KAFKA_MOCK_TIMEOUT_MS,
                                                            .schema_was_unknown = unknown},
                            &source, &err) != OK)
         fail_msg("%s", err.text);
@@ -202,28 +190,31 @@ static enum status take(struct source *source, const struct position_segment *se
     return OK;
 }
 
+/* So many records of each topic beyond where the test begins. */
 static struct position_segment until(int64_t users, int64_t clicks, int64_t orders)
 {
-    return (struct position_segment){
-        .next = {[INPUT_USERS] = users, [INPUT_CLICKSTREAM] = clicks, [INPUT_ORDERS] = orders},
-        .clock_ms = INT64_MIN};
+    struct position_segment segment = {.clock_ms = INT64_MIN};
+
+    memcpy(segment.next, start.next, sizeof(segment.next));
+    segment.next[INPUT_USERS] += users;
+    segment.next[INPUT_CLICKSTREAM] += clicks;
+    segment.next[INPUT_ORDERS] += orders;
+    return segment;
 }
 
 /* ---- tests ---- */
 
 static void users_come_first_then_the_smaller_time(void **state)
 {
-    struct task_position start;
     struct position_segment all = until(1, 2, 1);
     char text[512];
 
     (void)state;
-    task_position_init(&start);
     put_click(100);
     put_click(300);
     put_order(200);
     put_user_tombstone(900);
-    struct source *source = open_source(&start, NULL);
+    struct source *source = open_source(NULL);
 
     assert_int_equal(take(source, &all, true, text, NULL), OK);
     assert_string_equal(text, "u900 c100 o200 c300 ");
@@ -233,16 +224,15 @@ static void users_come_first_then_the_smaller_time(void **state)
 /* Live, the order had not come yet when the clicks were taken: the journal says so. */
 static void what_came_later_is_taken_later(void **state)
 {
-    struct task_position start, stand;
+    struct task_position stand;
     struct position_segment first = until(0, 2, 0), second = until(0, 2, 1);
     char text[512];
 
     (void)state;
-    task_position_init(&start);
     put_click(100);
     put_click(300);
     put_order(50);
-    struct source *source = open_source(&start, NULL);
+    struct source *source = open_source(NULL);
 
     assert_int_equal(take(source, &first, false, text, NULL), OK);
     assert_string_equal(text, "c100 c300 ");
@@ -252,9 +242,8 @@ static void what_came_later_is_taken_later(void **state)
     task_position_init(&stand);
     source_position(source, 0, &stand);
     assert_int_equal(stand.n_segments, 2);
-    assert_int_equal(stand.segments[0].next[INPUT_CLICKSTREAM], 2);
-    assert_int_equal(stand.segments[0].next[INPUT_ORDERS], 0);
-    assert_int_equal(stand.segments[1].next[INPUT_ORDERS], 1);
+    assert_memory_equal(stand.segments[0].next, first.next, sizeof(first.next));
+    assert_memory_equal(stand.segments[1].next, second.next, sizeof(second.next));
     assert_int_equal(stand.clock_ms, T0 + 300);
     source_close(source, false);
 }
@@ -262,17 +251,15 @@ static void what_came_later_is_taken_later(void **state)
 /* A head beyond the segment's end was there live, and lost against those before it. */
 static void nothing_beyond_the_segment_is_taken(void **state)
 {
-    struct task_position start;
     struct position_segment first = until(0, 1, 0), second = until(0, 3, 1);
     char text[512];
 
     (void)state;
-    task_position_init(&start);
     put_click(100);
     put_click(200);
     put_click(400);
     put_order(300);
-    struct source *source = open_source(&start, NULL);
+    struct source *source = open_source(NULL);
 
     assert_int_equal(take(source, &first, true, text, NULL), OK);
     source_begin_segments(source, 0);
@@ -284,18 +271,16 @@ static void nothing_beyond_the_segment_is_taken(void **state)
 
 static void lateness_is_judged_from_the_position_on(void **state)
 {
-    struct task_position start;
     struct position_segment all = until(0, 3, 0);
     char text[512];
 
     (void)state;
-    task_position_init(&start);
-    start.next[INPUT_CLICKSTREAM] = 1;
+    start.next[INPUT_CLICKSTREAM]++;
     start.max_time_ms[INPUT_CLICKSTREAM] = T0 + LATE_MAX_MS + 200;
     put_click(0); /* before the position: not taken */
     put_click(199);
     put_click(200);
-    struct source *source = open_source(&start, NULL);
+    struct source *source = open_source(NULL);
 
     assert_int_equal(take(source, &all, true, text, NULL), OK);
     assert_string_equal(text, "c:too_late c200 ");
@@ -306,21 +291,20 @@ static bool second_click_was_unknown(void *context, enum input_topic topic, int3
                                      int64_t offset)
 {
     (void)context;
-    return topic == INPUT_CLICKSTREAM && partition == 0 && offset == 1;
+    return topic == INPUT_CLICKSTREAM && partition == 0 &&
+           offset == start.next[INPUT_CLICKSTREAM] + 1;
 }
 
 static void an_unknown_schema_stays_unknown(void **state)
 {
-    struct task_position start;
     struct position_segment all = until(0, 3, 0);
     char text[512];
 
     (void)state;
-    task_position_init(&start);
     put_click(100);
     put_click(200);
     put_click(300);
-    struct source *source = open_source(&start, second_click_was_unknown);
+    struct source *source = open_source(second_click_was_unknown);
 
     assert_int_equal(take(source, &all, true, text, NULL), OK);
     assert_string_equal(text, "c100 c:unknown_schema c300 ");
@@ -329,19 +313,20 @@ static void an_unknown_schema_stays_unknown(void **state)
 
 static void a_topic_that_ends_too_early_is_named(void **state)
 {
-    struct task_position start;
     struct position_segment beyond = until(0, 2, 0);
     struct error err = {0};
-    char text[512];
+    char text[512], wanted[80];
 
     (void)state;
-    task_position_init(&start);
     put_click(100);
-    struct source *source = open_source(&start, NULL);
+    snprintf(wanted, sizeof(wanted), "ends at offset %lld, but the journal names %lld",
+             (long long)start.next[INPUT_CLICKSTREAM] + 1,
+             (long long)start.next[INPUT_CLICKSTREAM] + 2);
+    struct source *source = open_source(NULL);
 
     assert_int_equal(take(source, &beyond, true, text, &err), ERR_IO);
     assert_non_null(strstr(err.text, settings.topics.clickstream));
-    assert_non_null(strstr(err.text, "ends at offset 1, but the journal names 2"));
+    assert_non_null(strstr(err.text, wanted));
     source_close(source, false);
 }
 
@@ -349,8 +334,9 @@ static void a_topic_that_ends_too_early_is_named(void **state)
 
 static void partitions_are_read_each_at_its_own_pace(void **state)
 {
-    struct log_partition partitions[] = {{.topic = settings.topics.clickstream},
-                                         {.topic = settings.topics.orders, .next = 1}};
+    int64_t clicks = start.next[INPUT_CLICKSTREAM], orders = start.next[INPUT_ORDERS];
+    struct log_partition partitions[] = {{.topic = settings.topics.clickstream, .next = clicks},
+                                         {.topic = settings.topics.orders, .next = orders + 1}};
     const rd_kafka_message_t *peeked, *again;
     struct log_set *set;
 
@@ -359,22 +345,23 @@ static void partitions_are_read_each_at_its_own_pace(void **state)
     put_click(2);
     put_order(1);
     put_order(2);
-    assert_int_equal(log_set_open(&settings, partitions, 2, 0, TIMEOUT_MS, &set, NULL), OK);
+    assert_int_equal(
+        log_set_open(&settings, partitions, 2, 0, KAFKA_MOCK_TIMEOUT_MS, &set, NULL), OK);
     put_click(3); /* behind the end seen at open */
     assert_int_equal(log_set_peek(set, 1, &peeked, NULL), OK);
-    assert_int_equal(peeked->offset, 1);
+    assert_int_equal(peeked->offset, orders + 1);
     assert_int_equal(log_set_peek(set, 1, &again, NULL), OK);
     assert_ptr_equal(again, peeked);
-    assert_int_equal(partitions[1].next, 1);
+    assert_int_equal(partitions[1].next, orders + 1);
     rd_kafka_message_destroy(log_set_take(set, 1));
-    assert_int_equal(partitions[1].next, 2);
+    assert_int_equal(partitions[1].next, orders + 2);
     assert_true(log_set_is_at_hand(set, 1));
     assert_int_equal(log_set_peek(set, 1, &peeked, NULL), OK);
     assert_null(peeked);
 
     for (int64_t offset = 0; offset < 2; offset++) {
         assert_int_equal(log_set_peek(set, 0, &peeked, NULL), OK);
-        assert_int_equal(peeked->offset, offset);
+        assert_int_equal(peeked->offset, clicks + offset);
         rd_kafka_message_destroy(log_set_take(set, 0));
     }
     assert_int_equal(log_set_peek(set, 0, &peeked, NULL), OK);
@@ -390,8 +377,9 @@ static void a_partition_that_is_not_there_is_named(void **state)
 
     (void)state;
     put_click(1);
-    assert_int_equal(log_set_open(&settings, &partition, 1, 0, TIMEOUT_MS, &set, &err),
-                     ERR_NOT_FOUND);
+    assert_int_equal(
+        log_set_open(&settings, &partition, 1, 0, KAFKA_MOCK_TIMEOUT_MS, &set, &err),
+        ERR_NOT_FOUND);
     assert_non_null(strstr(err.text, "has no partition 7"));
     assert_null(set);
 }
@@ -399,14 +387,14 @@ static void a_partition_that_is_not_there_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(users_come_first_then_the_smaller_time, open_shop),
-        cmocka_unit_test_setup(what_came_later_is_taken_later, open_shop),
-        cmocka_unit_test_setup(nothing_beyond_the_segment_is_taken, open_shop),
-        cmocka_unit_test_setup(lateness_is_judged_from_the_position_on, open_shop),
-        cmocka_unit_test_setup(an_unknown_schema_stays_unknown, open_shop),
-        cmocka_unit_test_setup(a_topic_that_ends_too_early_is_named, open_shop),
-        cmocka_unit_test_setup(partitions_are_read_each_at_its_own_pace, open_shop),
-        cmocka_unit_test_setup(a_partition_that_is_not_there_is_named, open_shop),
+        cmocka_unit_test_setup(users_come_first_then_the_smaller_time, begin_at_ends),
+        cmocka_unit_test_setup(what_came_later_is_taken_later, begin_at_ends),
+        cmocka_unit_test_setup(nothing_beyond_the_segment_is_taken, begin_at_ends),
+        cmocka_unit_test_setup(lateness_is_judged_from_the_position_on, begin_at_ends),
+        cmocka_unit_test_setup(an_unknown_schema_stays_unknown, begin_at_ends),
+        cmocka_unit_test_setup(a_topic_that_ends_too_early_is_named, begin_at_ends),
+        cmocka_unit_test_setup(partitions_are_read_each_at_its_own_pace, begin_at_ends),
+        cmocka_unit_test_setup(a_partition_that_is_not_there_is_named, begin_at_ends),
     };
 
     return cmocka_run_group_tests(tests, open_all, close_all);
