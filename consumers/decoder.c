@@ -9,10 +9,10 @@
 #include <stdlib.h>
 
 enum {
-    FRAME_BYTES = 5,              /* magic 0, schema id big-endian */
+    FRAME_BYTES = 5,               /* magic 0, schema id big-endian */
     VALUE_MAX_BYTES = 1024 * 1024, /* a record can be no larger by Kafka's default */
-    ORDER_LINES_MAX = 1000,       /* one order touches at most so many items */
-    PLANS_MAX = 1024,             /* schema versions in use, all topics */
+    ORDER_LINES_MAX = 1000,        /* one order touches at most so many items */
+    PLANS_MAX = 1024,              /* schema versions in use, all topics */
     DAY_MS = 24 * 3600 * 1000,
 };
 static const int64_t YEAR_2000_MS = 946684800000;
@@ -32,9 +32,9 @@ struct decoder {
 };
 
 static const struct record_type *const record_types[N_INPUT_TOPICS] = {
-    [INPUT_USERS] = &user_record_type,        [INPUT_CLICKSTREAM] = &click_event_type,
+    [INPUT_USERS] = &user_record_type,           [INPUT_CLICKSTREAM] = &click_event_type,
     [INPUT_ENGAGEMENT] = &engagement_event_type, [INPUT_ORDERS] = &order_event_type,
-    [INPUT_REVIEWS] = &review_event_type,     [INPUT_CATALOG] = &catalog_item_type,
+    [INPUT_REVIEWS] = &review_event_type,        [INPUT_CATALOG] = &catalog_item_type,
 };
 
 enum status decoder_open(struct registry *registry, struct decoder **out)
@@ -144,7 +144,8 @@ static enum action click_action(int32_t type)
     return (enum action)actions[type];
 }
 
-static bool read_click(const struct click_event *click, struct arena *arena, struct decoded *out)
+static bool read_click(const struct click_event *click, struct arena *arena,
+                       struct decoded *out)
 {
     out->user_id = click->user_id;
     out->event_id = click->event_id;
@@ -164,7 +165,8 @@ static bool read_click(const struct click_event *click, struct arena *arena, str
                     click->price_e4.has ? click->price_e4.value : -1);
 }
 
-static bool read_order(const struct order_event *order, struct arena *arena, struct decoded *out)
+static bool read_order(const struct order_event *order, struct arena *arena,
+                       struct decoded *out)
 {
     static const uint8_t actions[] = {
         [ORDER_UNKNOWN] = ACTION_NONE,         [ORDER_PLACED] = ACTION_ORDER,
@@ -318,9 +320,8 @@ bool decoder_decode(struct decoder *decoder, const struct frame *frame, struct a
                       "the value does not begin with byte 0 and a schema id");
     int32_t id = (int32_t)((uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16 |
                            (uint32_t)bytes[3] << 8 | bytes[4]);
-    struct plan *plan = frame->schema_was_unknown
-                            ? NULL
-                            : find_plan(decoder, frame->topic, id, &answer);
+    struct plan *plan =
+        frame->schema_was_unknown ? NULL : find_plan(decoder, frame->topic, id, &answer);
 
     if (!plan && answer == REGISTRY_PENDING)
         return false;

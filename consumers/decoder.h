@@ -24,14 +24,14 @@ struct decoded {
     struct str user_id, event_id, currency;
     const struct event_line *lines;
     uint16_t n_lines;
-    const void *record;   /* struct of records.h; NULL: tombstone */
-    char detail[160];     /* a sentence when refused */
+    const void *record; /* struct of records.h; NULL: tombstone */
+    char detail[160];   /* a sentence when refused */
 };
 
 struct frame { /* a record as Kafka has it */
     enum input_topic topic;
-    struct str key, value; /* ptr NULL: null */
-    int64_t kafka_ms;      /* -1: none */
+    struct str key, value;   /* ptr NULL: null */
+    int64_t kafka_ms;        /* -1: none */
     bool schema_was_unknown; /* replay: the registry had answered 404, whatever it says now */
 };
 

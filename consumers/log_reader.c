@@ -29,7 +29,8 @@ static enum status set(rd_kafka_conf_t *conf, const char *name, const char *valu
 static enum status configure(rd_kafka_conf_t *conf, const struct settings *settings,
                              bool with_group, struct error *err)
 {
-    const struct kafka_properties *const sides[] = {&settings->kafka, &settings->kafka_consumer};
+    const struct kafka_properties *const sides[] = {&settings->kafka,
+                                                    &settings->kafka_consumer};
 
     TRY(set(conf, "fetch.wait.max.ms", "20", err));
     TRY(set(conf, "fetch.message.max.bytes", "4194304", err));
@@ -90,8 +91,9 @@ enum status log_consumer_open(const struct settings *settings, bool with_group,
     return open_consumer(settings, with_group, NULL, out, err);
 }
 
-/* The question about watermarks has a timeout that librdkafka 2.0.2 does not keep: with the broker
- * away it blocks until the socket's timeout. Metadata keeps it, so it is asked for first. */
+/* The question about watermarks has a timeout that librdkafka 2.0.2 does not keep: with the
+ * broker away it blocks until the socket's timeout. Metadata keeps it, so it is asked for
+ * first. */
 static rd_kafka_resp_err_t wait_for_broker(rd_kafka_t *consumer, int timeout_ms)
 {
     const struct rd_kafka_metadata *metadata;
@@ -161,7 +163,8 @@ enum status log_reader_open(const struct settings *settings, struct log_partitio
         struct log_partition *p = &partitions[i];
         int64_t low;
 
-        status = query(reader->consumer, p->topic, p->partition, timeout_ms, &low, &p->high, err);
+        status =
+            query(reader->consumer, p->topic, p->partition, timeout_ms, &low, &p->high, err);
         if (status != OK)
             goto done;
         if (p->next < low)
@@ -209,8 +212,8 @@ static struct log_partition *find(struct log_reader *reader, const rd_kafka_mess
     return NULL;
 }
 
-enum status log_reader_next(struct log_reader *reader, int timeout_ms,
-                            rd_kafka_message_t **out, uint32_t *out_index, struct error *err)
+enum status log_reader_next(struct log_reader *reader, int timeout_ms, rd_kafka_message_t **out,
+                            uint32_t *out_index, struct error *err)
 {
     rd_kafka_message_t *message = rd_kafka_consumer_poll(reader->consumer, timeout_ms);
     enum status status = OK;
@@ -230,9 +233,8 @@ enum status log_reader_next(struct log_reader *reader, int timeout_ms,
     else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
              message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
              message->err == RD_KAFKA_RESP_ERR__FATAL)
-        status = error_set(err, ERR_IO, "topic '%s' partition %d: %s",
-                           p ? p->topic : "?", p ? p->partition : -1,
-                           rd_kafka_message_errstr(message));
+        status = error_set(err, ERR_IO, "topic '%s' partition %d: %s", p ? p->topic : "?",
+                           p ? p->partition : -1, rd_kafka_message_errstr(message));
     rd_kafka_message_destroy(message);
     return status;
 }

@@ -36,12 +36,12 @@ void log_reader_close(struct log_reader *reader);
  * array given at open. The caller destroys the message. Moves next also over control records
  * (then NULL may come early). ERR_IO: fatal or out of range.
  */
-enum status log_reader_next(struct log_reader *reader, int timeout_ms,
-                            rd_kafka_message_t **out, uint32_t *out_index, struct error *err);
+enum status log_reader_next(struct log_reader *reader, int timeout_ms, rd_kafka_message_t **out,
+                            uint32_t *out_index, struct error *err);
 
 /**
- * False while the broker is away. After an error it is asked a question, twice a second until it
- * answers (that blocks for up to 200 ms).
+ * False while the broker is away. After an error it is asked a question, twice a second until
+ * it answers (that blocks for up to 200 ms).
  */
 bool log_reader_broker_answers(struct log_reader *reader);
 

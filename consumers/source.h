@@ -27,10 +27,10 @@ struct source;
 
 struct source_options {
     const struct settings *settings;
-    struct registry *registry;       /* NULL: schemas come from `schema` */
+    struct registry *registry; /* NULL: schemas come from `schema` */
     const char *group_instance_id;
-    size_t queue_bytes;              /* bound of librdkafka's queues of this worker, all topics */
-    uint32_t n_partitions;           /* of the user-keyed topics */
+    size_t queue_bytes;    /* bound of librdkafka's queues of this worker, all topics */
+    uint32_t n_partitions; /* of the user-keyed topics */
 
     /* Called inside source_poll(). losing() commits or aborts before it returns; lost: the
      * assignment is gone already, only an abort is possible. */
@@ -39,7 +39,8 @@ struct source_options {
     void *context;
 };
 
-/** Connects and subscribes. ERR_INVALID names a wrong property; an absent broker is no error. */
+/** Connects and subscribes. ERR_INVALID names a wrong property; an absent broker is no error.
+ */
 enum status source_open(const struct source_options *options, struct source **out,
                         struct error *err);
 
@@ -72,10 +73,10 @@ enum status source_take(struct source *source, struct event_batch *batch, struct
 /** A started task has no more room for segments: end the transaction, then begin_segments. */
 bool source_segments_full(const struct source *source);
 
-struct raw_record { /* what a lane was made of */
-    struct str key, value; /* ptr NULL: null */
+struct raw_record {              /* what a lane was made of */
+    struct str key, value;       /* ptr NULL: null */
     rd_kafka_headers_t *headers; /* the record's own; NULL without */
-    char detail[160];      /* why it was refused; empty otherwise */
+    char detail[160];            /* why it was refused; empty otherwise */
 };
 
 /** Of lane i of the last taken batch. */
@@ -108,7 +109,7 @@ int64_t source_clock(const struct source *source, int32_t task);
 rd_kafka_consumer_group_metadata_t *source_group_metadata(struct source *source);
 
 struct source_lag {
-    int64_t next, end; /* end: newest known, -1 unknown */
+    int64_t next, end;       /* end: newest known, -1 unknown */
     int64_t newest_kafka_ms; /* of the last record taken; 0: none */
 };
 

@@ -398,8 +398,8 @@ static bool ended_with_last_fetch(struct source *source, int task, int topic)
     return true;
 }
 
-/* librdkafka 2.0.2 keeps the timeout of metadata, but not that of the watermarks' question: with
- * the broker away that one blocks until the socket's timeout. */
+/* librdkafka 2.0.2 keeps the timeout of metadata, but not that of the watermarks' question:
+ * with the broker away that one blocks until the socket's timeout. */
 static bool broker_answers(rd_kafka_t *consumer)
 {
     const struct rd_kafka_metadata *metadata;

@@ -53,7 +53,14 @@ static int run(const struct settings *settings, bool keep_membership)
     while (process_running(process) && !process_stop_asked())
         usleep(20000);
     asked_ns = clock_mono_ns();
-    if (process_stop(process, keep_membership, &err) != OK)
+    enum status status = process_stop(process, keep_membership, &err);
+
+    if (status == ERR_TIMEOUT) {
+        log_warn("stopped", "reason=\"the broker does not answer; what was not committed is "
+                            "computed again at the next start\"");
+        _exit(err.status == OK ? CLI_DONE : cli_fail(&err));
+    }
+    if (status != OK)
         return cli_fail(&err);
     log_info("stopped", "seconds=%.2f", (double)(clock_mono_ns() - asked_ns) / 1e9);
     return CLI_DONE;
@@ -74,7 +81,8 @@ int cmd_run(int argc, char **argv)
         "run",
         NULL,
         0,
-        "The worker process: reads events, learns, publishes, until SIGTERM or SIGINT. Then it\n"
+        "The worker process: reads events, learns, publishes, until SIGTERM or SIGINT. Then "
+        "it\n"
         "drains, commits and leaves the group; a second start continues where it stopped.\n"
         "While broker or registry are away it keeps trying; /readyz says so.",
         "freshet run -c freshet.yaml --set workers=2",

@@ -92,7 +92,8 @@ static int check(struct state_db *db)
             cli_say("task %u: its position cannot be read", task);
         }
     }
-    printf("{\"tasks\":%u,\"users\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"damaged\":%" PRIu64 "}\n",
+    printf("{\"tasks\":%u,\"users\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"damaged\":%" PRIu64
+           "}\n",
            n_tasks, tally.users, tally.bytes, tally.damaged);
     return tally.damaged ? CLI_FAILED : CLI_DONE;
 }
@@ -190,7 +191,8 @@ int cmd_state(int argc, char **argv)
         "backup|restore|check",
         1,
         "backup copies the state of one moment into DIR, also while a process runs, and names\n"
-        "the journal positions it includes. restore makes the state directory from a backup; it\n"
+        "the journal positions it includes. restore makes the state directory from a backup; "
+        "it\n"
         "must hold no database yet, and the next start reads what has happened since. check\n"
         "reads everything and says what is damaged.",
         "freshet state backup -c freshet.yaml --backup /var/backups/shop-1\n"

@@ -28,7 +28,7 @@ struct follower {
     struct item_feed feed;
     char items_topic[300];
     struct log_partition partitions[1 + CATALOG_PARTITIONS_MAX]; /* items first */
-    uint32_t n_pending;   /* folded since the last view */
+    uint32_t n_pending; /* folded since the last view */
     int64_t published_ns;
     struct metric *events[N_EVENT_FATES], *records, *views;
 };
@@ -189,9 +189,8 @@ enum status follower_start(struct runtime *runtime, struct follower **out, struc
              runtime->settings->app);
     for (int fate = 0; fate < N_EVENT_FATES; fate++)
         follower->events[fate] = metric_counter(
-            "events_total", "Records read, by what became of them.",
-            "topic=\"%s\",fate=\"%s\"", runtime->settings->topics.catalog,
-            event_fate_name((enum event_fate)fate));
+            "events_total", "Records read, by what became of them.", "topic=\"%s\",fate=\"%s\"",
+            runtime->settings->topics.catalog, event_fate_name((enum event_fate)fate));
     follower->records =
         metric_counter("fold_records_total", "Item and catalogue records folded.", NULL);
     follower->views = metric_counter("item_views_total", "Item views published.", NULL);

@@ -57,8 +57,8 @@ uint32_t source_text(const struct worker *worker, uint32_t lane, char *out)
 }
 
 /* The record framed into worker->value; an empty str if it does not fit. */
-static struct str frame(struct worker *worker, int32_t schema_id, const struct record_type *type,
-                        const void *record)
+static struct str frame(struct worker *worker, int32_t schema_id,
+                        const struct record_type *type, const void *record)
 {
     uint8_t *out = worker->value;
     size_t n = avro_encode(type, record, out + FRAME_BYTES, VALUE_BYTES_MAX - FRAME_BYTES);
@@ -163,19 +163,19 @@ enum status output_decision(struct worker *worker, const struct task_home *home,
         source_str.len = source_text(worker, (uint32_t)cause, source);
         record.timestamp_ms = worker->batch.kafka_ms[cause];
     } else {
-        source_str.len = (uint32_t)snprintf(source, sizeof(source), "journal/%u/%llu", home->task,
-                                            (unsigned long long)home->position.number + 1);
+        source_str.len =
+            (uint32_t)snprintf(source, sizeof(source), "journal/%u/%llu", home->task,
+                               (unsigned long long)home->position.number + 1);
     }
     if (sent) {
         record.topic = content_topic(message->channel);
         record.key = message->user_id.ptr ? message->user_id : message->item_id;
-        record.value = frame(worker,
-                             message->channel == CHANNEL_PUSH ? runtime->ids.push
-                                                              : runtime->ids.email,
-                             message_record_type(message->channel), message);
-        runtime_news(runtime, "%s  %.*s", channel_label(message->channel),
-                     STR_ARG(message->channel == CHANNEL_PUSH ? message->title
-                                                              : message->subject));
+        record.value = frame(
+            worker, message->channel == CHANNEL_PUSH ? runtime->ids.push : runtime->ids.email,
+            message_record_type(message->channel), message);
+        runtime_news(
+            runtime, "%s  %.*s", channel_label(message->channel),
+            STR_ARG(message->channel == CHANNEL_PUSH ? message->title : message->subject));
     } else {
         record.topic = SINK_SUPPRESSED;
         record.key = decision->suppressed.user_id;

@@ -97,8 +97,7 @@ static enum status apply_lane(struct worker *worker, uint32_t lane, struct error
         return OK;
     }
     worker->features.items[lane] = snapshot;
-    worker->features.asks[lane] =
-        asks_for_list(worker->runtime->settings, events, lane, user);
+    worker->features.asks[lane] = asks_for_list(worker->runtime->settings, events, lane, user);
     if (campaign_observe(worker->runtime->campaigns, events, lane, user,
                          user_overlay_arena(worker->overlay)))
         TRY(set_hint(home, user));

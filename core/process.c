@@ -13,8 +13,8 @@
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
-#include "core/follower.h"
 #include "core/flusher.h"
+#include "core/follower.h"
 #include "core/http.h"
 #include "core/kafka_conf.h"
 #include "core/local_registry.h"
@@ -30,7 +30,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BROKER_TIMEOUT_MS = 2000, BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 5000 };
+enum {
+    BROKER_TIMEOUT_MS = 2000,
+    BACKOFF_MIN_MS = 100,
+    BACKOFF_MAX_MS = 5000,
+    STOP_LIMIT_MS = 20000, /* for a drain; supervisors lose their patience after 30 s */
+};
 
 struct process {
     struct runtime runtime;
@@ -205,7 +210,8 @@ static enum status know_instance(struct runtime *runtime, struct error *err)
     FILE *file;
 
     if (runtime->settings->instance[0]) {
-        snprintf(runtime->instance, sizeof(runtime->instance), "%s", runtime->settings->instance);
+        snprintf(runtime->instance, sizeof(runtime->instance), "%s",
+                 runtime->settings->instance);
         return OK;
     }
     snprintf(path, sizeof(path), "%s/instance", dir);
@@ -225,7 +231,8 @@ static enum status know_instance(struct runtime *runtime, struct error *err)
              (unsigned)hash64((struct str){(const char *)parts, sizeof(parts)}));
     file = fopen(path, "w");
     if (!file || fprintf(file, "%s\n", runtime->instance) < 0 || fclose(file))
-        return error_set(err, ERR_IO, "state.dir: cannot write '%s': %s", path, strerror(errno));
+        return error_set(err, ERR_IO, "state.dir: cannot write '%s': %s", path,
+                         strerror(errno));
     return OK;
 }
 
@@ -325,13 +332,19 @@ enum status process_start(const struct process_options *options, struct process 
 enum status process_stop(struct process *process, bool keep_membership, struct error *err)
 {
     struct runtime *runtime = &process->runtime;
+    int64_t deadline_ns = clock_mono_ns() + (int64_t)STOP_LIMIT_MS * 1000000;
     enum status status = OK;
 
     atomic_store(&runtime->keep_membership, keep_membership);
     atomic_store(&runtime->stopping, true);
     http_server_close(process->http); /* its handlers read what goes away below */
-    for (uint32_t w = 0; w < runtime->n_workers; w++)
-        worker_join(runtime->workers[w]);
+    for (uint32_t w = 0; w < runtime->n_workers; w++) {
+        if (!worker_join(runtime->workers[w], deadline_ns)) {
+            if (err && atomic_load(&runtime->failed))
+                *err = runtime->failure;
+            return ERR_TIMEOUT;
+        }
+    }
     restorer_stop(runtime->restorer); /* it may still post to a worker that has ended */
     for (uint32_t w = 0; w < runtime->n_workers; w++)
         worker_close(runtime->workers[w]);

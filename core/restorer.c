@@ -12,9 +12,9 @@
 #include <stdlib.h>
 
 enum {
-    STABLE_TIMEOUT_MS = 30000,  /* an earlier owner's transaction ends after at most 10 s */
+    STABLE_TIMEOUT_MS = 30000, /* an earlier owner's transaction ends after at most 10 s */
     BROKER_TIMEOUT_MS = 10000,
-    STEP_BYTES = 1 << 20,       /* of one write into the database */
+    STEP_BYTES = 1 << 20,                /* of one write into the database */
     LOCAL_AGE_MAX_MS = 84 * 3600 * 1000, /* half of 7 d, the least delete.retention.ms */
 };
 
@@ -46,7 +46,8 @@ static enum status wait_until_stable(struct runtime *runtime, int32_t task,
 
     TRY(log_consumer_open(settings, true, &consumer, err));
     do {
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(N_USER_TOPICS);
+        rd_kafka_topic_partition_list_t *list =
+            rd_kafka_topic_partition_list_new(N_USER_TOPICS);
 
         for (int topic = 0; topic < N_USER_TOPICS; topic++)
             rd_kafka_topic_partition_list_add(
@@ -89,7 +90,8 @@ static bool apply_record(struct restore *restore, const rd_kafka_message_t *mess
     if (key[0] == CHANGELOG_USER) {
         struct str user_id = {key + 1, (uint32_t)message->key_len - 1};
 
-        state_write_user(restore->write, restore->task, user_id, message->payload, message->len);
+        state_write_user(restore->write, restore->task, user_id, message->payload,
+                         message->len);
     } else if (key[0] == CHANGELOG_POSITION && message->len) {
         char *copy = realloc(restore->position, message->len);
 
@@ -125,7 +127,8 @@ static enum status read_tail(struct restore *restore, struct log_reader *reader,
 
     while (!log_reader_reached_high(reader)) {
         if (atomic_load(&restore->runtime->stopping))
-            return error_set(err, ERR_STATE, "stopped while task %u was restored", restore->task);
+            return error_set(err, ERR_STATE, "stopped while task %u was restored",
+                             restore->task);
         TRY(log_reader_next(reader, 100, &message, &index, err));
         if (!message)
             continue;
@@ -142,9 +145,10 @@ static enum status read_tail(struct restore *restore, struct log_reader *reader,
     return write_step(restore, partition->next, err);
 }
 
-/* Where to read from: the local watermark if it can be trusted, else 0 with the task dropped. */
-static enum status local_start(struct runtime *runtime, uint16_t task, int64_t low, int64_t high,
-                               int64_t *out_next, struct error *err)
+/* Where to read from: the local watermark if it can be trusted, else 0 with the task dropped.
+ */
+static enum status local_start(struct runtime *runtime, uint16_t task, int64_t low,
+                               int64_t high, int64_t *out_next, struct error *err)
 {
     struct task_watermark watermark;
 

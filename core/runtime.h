@@ -6,8 +6,8 @@
  *   fold        one               item fold                               -
  *   restorer    one               database (tasks not yet at home)        -
  *   flusher     one               database (tasks at home)                caches
- *   http        few               -                                       caches, view, database
- *   main        one               stop flag                               -
+ *   http        few               -                                       caches, view,
+ * database main        one               stop flag                               -
  */
 #ifndef FRESHET_CORE_RUNTIME_H
 #define FRESHET_CORE_RUNTIME_H
@@ -43,13 +43,13 @@ struct task_home {
     uint16_t task;
     uint32_t worker;
     struct user_cache *cache;
-    struct timer_queue *timers;      /* the worker's alone */
-    struct task_position position;   /* as of the last commit; the worker's alone */
-    bool touched;                    /* by the open transaction */
-    int64_t changelog_offset;        /* of the open transaction's position record */
-    atomic_int refs;                 /* table, flusher, http */
-    pthread_mutex_t flush_lock;      /* held during a flush cycle, and to close */
-    bool closed;                     /* under flush_lock: flush no more */
+    struct timer_queue *timers;    /* the worker's alone */
+    struct task_position position; /* as of the last commit; the worker's alone */
+    bool touched;                  /* by the open transaction */
+    int64_t changelog_offset;      /* of the open transaction's position record */
+    atomic_int refs;               /* table, flusher, http */
+    pthread_mutex_t flush_lock;    /* held during a flush cycle, and to close */
+    bool closed;                   /* under flush_lock: flush no more */
 };
 
 struct output_ids { /* schema ids of our outputs */
@@ -61,8 +61,8 @@ struct lag_cell {
     _Atomic int64_t next, end, behind_ms;
 };
 
-struct task_status { /* by partition */
-    atomic_int state;                 /* enum task_state */
+struct task_status {  /* by partition */
+    atomic_int state; /* enum task_state */
     _Atomic int64_t restore_remaining;
     _Atomic int64_t clock_ms;
     struct lag_cell lag[N_USER_TOPICS];
@@ -81,7 +81,7 @@ struct refusal {
     uint8_t fate;
     int32_t partition;
     int64_t offset, kafka_ms;
-    struct str key, value; /* malloc'ed; ptr NULL: null */
+    struct str key, value;       /* malloc'ed; ptr NULL: null */
     rd_kafka_headers_t *headers; /* a copy of the record's own; NULL: none */
     char detail[160];
 };
@@ -90,11 +90,11 @@ enum { REFUSALS_MAX = 10000 }; /* beyond it the oldest unreported ones are count
 
 struct runtime {
     const struct settings *settings;
-    bool embedded;                 /* the demo: local registry, mock broker */
+    bool embedded; /* the demo: local registry, mock broker */
     struct memory_plan plan;
     char instance[128];
     char cluster_id[128];
-    uint32_t n_partitions;         /* of the user-keyed topics */
+    uint32_t n_partitions; /* of the user-keyed topics */
     uint32_t n_catalog_partitions;
     struct registry *registry;
     struct output_ids ids;
@@ -105,28 +105,30 @@ struct runtime {
     struct restorer *restorer;
 
     pthread_rwlock_t homes_lock;
-    struct task_home **homes;      /* by partition; NULL: not here */
-    struct task_status *status;    /* by partition */
+    struct task_home **homes;   /* by partition; NULL: not here */
+    struct task_status *status; /* by partition */
 
     pthread_mutex_t refusals_lock;
     struct refusal *refusals, **refusals_end;
     uint32_t n_refusals;
 
-    atomic_bool stopping;          /* the program is to end */
-    atomic_bool keep_membership;   /* and its place in the group is kept for a quick restart */
-    atomic_bool items_ready;       /* fold has reached the end seen at start */
-    atomic_bool broker_away;       /* as the fold's reader sees it */
-    atomic_int n_assigned;         /* tasks of this process, restoring included */
-    _Atomic int64_t fold_next;     /* items offset of the published view */
-    atomic_bool failed;            /* a thread met what only a stop can settle */
+    atomic_bool stopping;        /* the program is to end */
+    atomic_bool keep_membership; /* and its place in the group is kept for a quick restart */
+    atomic_bool items_ready;     /* fold has reached the end seen at start */
+    atomic_bool broker_away;     /* as the fold's reader sees it */
+    atomic_int n_assigned;       /* tasks of this process, restoring included */
+    _Atomic int64_t fold_next;   /* items offset of the published view */
+    atomic_bool failed;          /* a thread met what only a stop can settle */
     pthread_mutex_t failure_lock;
-    struct error failure;          /* the first one */
-    char phase[160];               /* what the start is waiting for; for /readyz */
+    struct error failure; /* the first one */
+    char phase[160];      /* what the start is waiting for; for /readyz */
 
-    struct {                       /* newest lists and messages, for demo and console */
+    struct { /* newest lists and messages, for demo and console */
         pthread_mutex_t lock;
         uint32_t n;
-        struct { char text[240]; } at[16];
+        struct {
+            char text[240];
+        } at[16];
     } news;
 
     uint32_t n_workers;
@@ -169,7 +171,8 @@ void runtime_fail(struct runtime *runtime, const struct error *err);
 struct task_home *runtime_home(struct runtime *runtime, uint32_t task);
 void task_home_release(struct task_home *home);
 
-/** A home over the database as it is now: cache, timers; the position is the caller's to set. */
+/** A home over the database as it is now: cache, timers; the position is the caller's to set.
+ */
 enum status task_home_open(struct runtime *runtime, uint16_t task, uint32_t worker,
                            struct task_home **out, struct error *err);
 

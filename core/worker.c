@@ -16,14 +16,16 @@
 #include "core/restorer.h"
 #include "core/worker_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum {
-    POLL_MS = 50,         /* longest sleep: stop, mailbox and idle clocks are looked at then */
+    POLL_MS = 50, /* longest sleep: stop, mailbox and idle clocks are looked at then */
     STATUS_EVERY_MS = 200,
     INIT_TIMEOUT_MS = 60000,
+    JOIN_TICK_US = 2000,
     BATCH_ARENA_BYTES = 512 << 20,
     /* Where the overlay of one transaction breaks the program rather than the machine. Normally
      * a transaction ends at half of its share of state.memory, checked after each batch. */
@@ -193,8 +195,8 @@ static enum status open_sink(struct worker *worker, struct error *err)
     struct runtime *runtime = worker->runtime;
     enum status status;
 
-    TRY(sink_open(runtime->settings, worker->id, runtime->plan.output_queue_bytes, &worker->sink,
-                  err));
+    TRY(sink_open(runtime->settings, worker->id, runtime->plan.output_queue_bytes,
+                  &worker->sink, err));
     sink_watch_stop(worker->sink, &runtime->stopping);
     do {
         status = sink_init(worker->sink, INIT_TIMEOUT_MS, err);
@@ -209,8 +211,8 @@ static enum status restart_tasks(struct worker *worker, struct error *err)
 {
     for (uint32_t task = 0; task < worker->runtime->n_partitions; task++) {
         if (worker->homes[task])
-            TRY(source_start_task(worker->source, (int32_t)task,
-                                  &worker->homes[task]->position, err));
+            TRY(source_start_task(worker->source, (int32_t)task, &worker->homes[task]->position,
+                                  err));
     }
     return OK;
 }
@@ -355,8 +357,8 @@ enum status worker_relieve_caches(struct worker *worker, struct error *err)
 static enum status move_idle_clock(struct worker *worker, struct task_home *home,
                                    struct error *err)
 {
-    int64_t clock_ms = source_idle_clock(worker->source, home->task,
-                                         worker->runtime->settings->idle_after_ms);
+    int64_t clock_ms =
+        source_idle_clock(worker->source, home->task, worker->runtime->settings->idle_after_ms);
 
     if (timer_queue_next(home->timers) > clock_ms ||
         !source_confirm_idle(worker->source, home->task))
@@ -513,12 +515,13 @@ static void open_metrics(struct worker_metrics *m, const struct settings *settin
                                           "popular"};
 
     for (int s = 0; s < N_STAGES; s++) {
-        m->stage_ns[s] = metric_seconds(METRIC_COUNTER, "stage_seconds_total",
-                                        "Wall time spent in a stage.", "stage=\"%s\"", stages[s]);
+        m->stage_ns[s] =
+            metric_seconds(METRIC_COUNTER, "stage_seconds_total", "Wall time spent in a stage.",
+                           "stage=\"%s\"", stages[s]);
         m->stage_events[s] = metric_counter("stage_events_total", "Lanes through a stage.",
                                             "stage=\"%s\"", stages[s]);
-        m->stage_calls[s] = metric_counter("stage_calls_total", "Calls of a stage.",
-                                           "stage=\"%s\"", stages[s]);
+        m->stage_calls[s] =
+            metric_counter("stage_calls_total", "Calls of a stage.", "stage=\"%s\"", stages[s]);
     }
     for (int topic = 0; topic < N_USER_TOPICS; topic++) {
         for (int fate = 0; fate < N_EVENT_FATES; fate++)
@@ -528,9 +531,9 @@ static void open_metrics(struct worker_metrics *m, const struct settings *settin
                 event_fate_name((enum event_fate)fate));
     }
     for (int r = 0; r < 8; r++)
-        m->reasons[r] =
-            metric_counter("recommendations_total", "Lists made, by the reason of their first item.",
-                           "reason=\"%s\"", reasons[r < 5 ? r : 0]);
+        m->reasons[r] = metric_counter("recommendations_total",
+                                       "Lists made, by the reason of their first item.",
+                                       "reason=\"%s\"", reasons[r < 5 ? r : 0]);
     m->committed = metric_counter("transactions_total", "Kafka transactions by result.",
                                   "result=\"committed\"");
     m->aborted = metric_counter("transactions_total", "Kafka transactions by result.",
@@ -539,8 +542,9 @@ static void open_metrics(struct worker_metrics *m, const struct settings *settin
         metric_histogram("event_to_commit_seconds",
                          "From a record's Kafka timestamp to the commit of its effects.", NULL);
     m->commit_seconds = metric_histogram("commit_seconds", "Time of a commit.", NULL);
-    m->misplaced = metric_gauge("misplaced_keys", "Records in another partition than the "
-                                                  "partitioner would choose.",
+    m->misplaced = metric_gauge("misplaced_keys",
+                                "Records in another partition than the "
+                                "partitioner would choose.",
                                 NULL);
 }
 
@@ -599,9 +603,14 @@ enum status worker_start(struct runtime *runtime, uint32_t number, struct worker
     return OK;
 }
 
-void worker_join(struct worker *worker)
+bool worker_join(struct worker *worker, int64_t deadline_ns)
 {
-    pthread_join(worker->thread, NULL);
+    while (pthread_tryjoin_np(worker->thread, NULL) == EBUSY) {
+        if (clock_mono_ns() > deadline_ns)
+            return false;
+        usleep(JOIN_TICK_US);
+    }
+    return true;
 }
 
 void worker_close(struct worker *worker)

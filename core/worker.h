@@ -10,8 +10,11 @@
 enum status worker_start(struct runtime *runtime, uint32_t number, struct worker **out,
                          struct error *err);
 
-/** Waits for the end of the thread: the worker has committed, or aborted on failure. */
-void worker_join(struct worker *worker);
+/**
+ * Waits for the end of the thread: the worker has committed, or aborted on failure. False if it
+ * has not ended by deadline_ns (of clock_mono_ns()): it waits for a broker inside librdkafka.
+ */
+bool worker_join(struct worker *worker, int64_t deadline_ns);
 
 /** Frees a joined worker, once nobody posts to it any more. NULL is a no-op. */
 void worker_close(struct worker *worker);

@@ -68,7 +68,7 @@ struct worker {
     char id[304]; /* group.instance.id and transactional.id */
     pthread_t thread;
     struct ownership *ownership; /* by partition */
-    struct task_home **homes; /* its own tasks, by partition; NULL: not here */
+    struct task_home **homes;    /* its own tasks, by partition; NULL: not here */
     struct source *source;
     struct sink *sink;
     struct user_overlay *overlay;

@@ -18,7 +18,7 @@ log=$root/build/setup.log
 build_packages=(
     gcc libc6-dev make cmake ninja-build pkgconf git
     librdkafka-dev libavro-dev libjansson-dev librocksdb-dev libopenblas-serial-dev
-    libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libxxhash-dev libicu-dev libcsv-dev
+    libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libxxhash-dev libicu-dev libcsv-dev libjemalloc-dev
     zlib1g-dev ca-certificates
 )
 test_packages=(

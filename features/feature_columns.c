@@ -15,7 +15,8 @@ const struct feature_column feature_columns[] = {
     {"orders_90d", BIT(ACTION_ORDER), 90LL * DAY_MS},
     {"returns_90d", BIT(ACTION_CANCEL), 90LL * DAY_MS},
     {"activity_1h",
-     BIT(ACTION_VIEW) | BIT(ACTION_CLICK) | BIT(ACTION_ADD_TO_CART) | BIT(ACTION_SEARCH), HOUR_MS},
+     BIT(ACTION_VIEW) | BIT(ACTION_CLICK) | BIT(ACTION_ADD_TO_CART) | BIT(ACTION_SEARCH),
+     HOUR_MS},
 };
 const uint8_t n_feature_columns = sizeof(feature_columns) / sizeof(feature_columns[0]);
 _Static_assert(sizeof(feature_columns) / sizeof(feature_columns[0]) <= USER_COUNTERS_MAX,

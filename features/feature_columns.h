@@ -8,8 +8,8 @@
 #include "schemas/user_state.h"
 
 struct feature_column {
-    const char *name;      /* as in inspect and /features */
-    uint32_t action_mask;  /* bit per enum action that counts */
+    const char *name;     /* as in inspect and /features */
+    uint32_t action_mask; /* bit per enum action that counts */
     int64_t half_life_ms;
 };
 

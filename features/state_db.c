@@ -83,8 +83,8 @@ static void set_options(struct state_db *db, const struct state_db_options *opti
     rocksdb_options_set_info_log_level(db->options, 3);
     rocksdb_block_based_options_set_block_cache(db->table_options, db->block_cache);
     /* With mapped files, blocks are not put into the cache, so index and filter blocks "in the
-     * cache" would be read and checksummed at each get (measured: 16 us). They stay with the open
-     * tables instead: about 4 bytes a person. */
+     * cache" would be read and checksummed at each get (measured: 16 us). They stay with the
+     * open tables instead: about 4 bytes a person. */
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(db->table_options, 0);
     rocksdb_block_based_options_set_filter_policy(db->table_options,
                                                   rocksdb_filterpolicy_create_bloom_full(10));
@@ -319,8 +319,8 @@ enum status state_db_commit(struct state_db *db, struct state_write *write, stru
 
 /* Iterates the keys that begin with prefix; each() false stops. */
 static enum status each_key(struct state_db *db, const char *prefix, size_t prefix_len,
-                            bool (*each)(void *context, struct byte_reader key, const char *value,
-                                         size_t len),
+                            bool (*each)(void *context, struct byte_reader key,
+                                         const char *value, size_t len),
                             void *context, struct error *err)
 {
     rocksdb_iterator_t *it = rocksdb_create_iterator(db->db, db->read_options);
@@ -373,7 +373,8 @@ enum status state_db_each_hint(struct state_db *db, uint16_t task,
 }
 
 struct user_walk {
-    bool (*each)(void *context, uint16_t task, struct str user_id, const char *bytes, size_t len);
+    bool (*each)(void *context, uint16_t task, struct str user_id, const char *bytes,
+                 size_t len);
     void *context;
 };
 
@@ -475,5 +476,6 @@ void state_db_size(struct state_db *db, size_t *out_memory, size_t *out_disk)
         if (rocksdb_property_int(db->db, in_memory[i], &value) == 0)
             *out_memory += value;
     }
-    *out_disk = rocksdb_property_int(db->db, "rocksdb.live-sst-files-size", &value) == 0 ? value : 0;
+    *out_disk =
+        rocksdb_property_int(db->db, "rocksdb.live-sst-files-size", &value) == 0 ? value : 0;
 }

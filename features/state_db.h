@@ -26,7 +26,8 @@ struct state_db;
 
 struct state_db_options {
     const char *dir;
-    const char *app, *cluster; /* must be those the folder was made with; cluster "": not checked */
+    const char *app,
+        *cluster; /* must be those the folder was made with; cluster "": not checked */
     size_t memtable_bytes, block_cache_bytes;
     bool read_only; /* works while another process has the folder open; nothing is written */
 };
@@ -71,7 +72,8 @@ void state_write_position(struct state_write *write, uint16_t task, const char *
 void state_write_watermark(struct state_write *write, uint16_t task,
                            const struct task_watermark *watermark);
 size_t state_write_bytes(const struct state_write *write);
-/** Writes and empties it. ERR_IO with RocksDB's words (a full disk): nothing of it is written. */
+/** Writes and empties it. ERR_IO with RocksDB's words (a full disk): nothing of it is written.
+ */
 enum status state_db_commit(struct state_db *db, struct state_write *write, struct error *err);
 
 /** Calls each() for every timer hint of the task, earliest first. */

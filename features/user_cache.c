@@ -116,7 +116,8 @@ void user_cache_close(struct user_cache *cache)
     free(cache);
 }
 
-static struct entry **find_link(const struct user_cache *cache, struct str user_id, uint64_t hash)
+static struct entry **find_link(const struct user_cache *cache, struct str user_id,
+                                uint64_t hash)
 {
     struct entry **link = &cache->buckets[hash & (cache->n_buckets - 1)];
 
@@ -314,8 +315,8 @@ void user_cache_drop_hint(struct user_cache *cache, int64_t fire_ms, struct str 
     cache->hints[cache->n_hints++] = (struct hint){fire_ms, {copy, user_id.len}};
 }
 
-void user_cache_unlock(struct user_cache *cache, int64_t changelog_next, const uint8_t *position,
-                       size_t position_len)
+void user_cache_unlock(struct user_cache *cache, int64_t changelog_next,
+                       const uint8_t *position, size_t position_len)
 {
     uint8_t *copy = realloc(cache->position, position_len);
 
@@ -373,8 +374,8 @@ static bool begin_cycle(struct user_cache *cache, struct cycle *cycle)
     bool any = cache->changelog_next >= 0;
 
     if (any) {
-        *cycle = (struct cycle){cache->dirty,          cache->n_dirty,  cache->hints,
-                                cache->n_hints,        cache->changelog_next, cache->position,
+        *cycle = (struct cycle){cache->dirty,       cache->n_dirty,        cache->hints,
+                                cache->n_hints,     cache->changelog_next, cache->position,
                                 cache->position_len};
         for (uint32_t i = 0; i < cycle->n; i++)
             cycle->entries[i]->flags = ENTRY_FLUSHING;
@@ -391,7 +392,8 @@ static bool begin_cycle(struct user_cache *cache, struct cycle *cycle)
 }
 
 /* entries[from..to) are on disk (or given up on): they are clean, or gone if orphaned. */
-static void end_entries(struct user_cache *cache, struct cycle *cycle, uint32_t from, uint32_t to)
+static void end_entries(struct user_cache *cache, struct cycle *cycle, uint32_t from,
+                        uint32_t to)
 {
     pthread_mutex_lock(&cache->lock);
     for (uint32_t i = from; i < to; i++) {

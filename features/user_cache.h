@@ -31,7 +31,8 @@ bool user_cache_find(struct user_cache *cache, struct str user_id, uint64_t hash
  */
 void user_cache_prefetch(const struct user_cache *cache, uint64_t hash, int step);
 
-/** The worker, when find() says false: the database's bytes, malloc'ed. ERR_NOT_FOUND, ERR_IO. */
+/** The worker, when find() says false: the database's bytes, malloc'ed. ERR_NOT_FOUND, ERR_IO.
+ */
 enum status user_cache_miss(struct user_cache *cache, struct str user_id, char **out,
                             size_t *out_len);
 
@@ -43,8 +44,8 @@ enum status user_cache_put(struct user_cache *cache, struct str user_id, uint64_
 /** A timer hint that has been dealt with: its key goes with the next flush. */
 void user_cache_drop_hint(struct user_cache *cache, int64_t fire_ms, struct str user_id);
 /** changelog_next: every value put so far lies before it. position: the task's newest. */
-void user_cache_unlock(struct user_cache *cache, int64_t changelog_next, const uint8_t *position,
-                       size_t position_len);
+void user_cache_unlock(struct user_cache *cache, int64_t changelog_next,
+                       const uint8_t *position, size_t position_len);
 
 /** Any thread: a committed value from memory or database, malloc'ed copy. ERR_NOT_FOUND. */
 enum status user_cache_read(struct user_cache *cache, struct str user_id, uint8_t **out,

@@ -6,11 +6,11 @@
  *   items    u8 n, u8 n_session, z last-session_start, n x {u64 item, u64 time<<16|action<<8|n}
  *   counters u8 n, z last-counters_ms, n x f32 | u n_qualifying
  *   ids      u8 n, n x u64
- *   cart     u8 n, [z last-cart_ms, str currency], n x {str id, z quantity, z price, z last-time}
- *   profile  u8 has, [z time, str locale, str zone, z from, z to, u8 n, n x {u8 channel<<4|purpose,
- *            u8 granted, z time}]
- *   timers   u8 n, n x {u64 campaign, u8 step, u8 done, z opened, z fire, z due, str instance}
- *   sends    u8 n, n x {z last-time, u8 channel<<4|purpose}
+ *   cart     u8 n, [z last-cart_ms, str currency], n x {str id, z quantity, z price, z
+ * last-time} profile  u8 has, [z time, str locale, str zone, z from, z to, u8 n, n x {u8
+ * channel<<4|purpose, u8 granted, z time}] timers   u8 n, n x {u64 campaign, u8 step, u8 done,
+ * z opened, z fire, z due, str instance} sends    u8 n, n x {z last-time, u8
+ * channel<<4|purpose}
  */
 #include "features/user_codec.h"
 
@@ -67,9 +67,9 @@ static void put_items(struct byte_writer *w, const struct user_state *user)
 
     for (int i = 0; at && i < user->n_items; i++) {
         const struct user_item *item = &user->items[i];
-        uint64_t words[2] = {htole64(item->item),
-                             htole64((uint64_t)item->time_ms << 16 |
-                                     (uint64_t)item->action << 8 | item->n)};
+        uint64_t words[2] = {
+            htole64(item->item),
+            htole64((uint64_t)item->time_ms << 16 | (uint64_t)item->action << 8 | item->n)};
 
         memcpy(at + (size_t)i * ITEM_BYTES, words, ITEM_BYTES);
     }

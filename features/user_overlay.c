@@ -7,14 +7,14 @@
 
 enum {
     CAPACITY_MIN = 2 * OVERLAY_USERS_ENOUGH, /* entries; grows by doubling, shrinks at reset */
-    SLOTS = EVENT_BATCH_MAX + 256,      /* a batch's persons and some whose timers fire */
+    SLOTS = EVENT_BATCH_MAX + 256,           /* a batch's persons and some whose timers fire */
     NO_SLOT = UINT16_MAX,
 };
 
 struct entry {
     struct overlay_value value;
-    uint16_t slot; /* NO_SLOT: only bytes */
-    bool changed;  /* in this transaction */
+    uint16_t slot;     /* NO_SLOT: only bytes */
+    bool changed;      /* in this transaction */
     bool slot_changed; /* since the last scatter */
 };
 

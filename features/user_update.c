@@ -44,8 +44,8 @@ static void touch_item(struct user_state *user, uint64_t item, enum action actio
         entry.n = user->items[at].n;
         if (user->items[at].time_ms > time_ms)
             entry.time_ms = user->items[at].time_ms;
-        if (in_session &&
-            action_strength(user->items[at].action) > action_strength((enum action)entry.action))
+        if (in_session && action_strength(user->items[at].action) >
+                              action_strength((enum action)entry.action))
             entry.action = user->items[at].action;
     } else if (at == USER_ITEMS_MAX) {
         at--;
@@ -95,9 +95,8 @@ static void cart_add(struct user_state *user, const struct event_batch *events, 
     }
     if (at == user->n_cart) {
         user->n_cart++;
-        user->cart[at] = (struct cart_item){.item = line->item,
-                                            .item_id = arena_copy(arena, line->item_id),
-                                            .price_e4 = -1};
+        user->cart[at] = (struct cart_item){
+            .item = line->item, .item_id = arena_copy(arena, line->item_id), .price_e4 = -1};
     }
     user->cart[at].quantity += line->quantity;
     user->cart[at].time_ms = events->time_ms[lane];
@@ -161,8 +160,8 @@ static void set_profile(struct user_state *user, const struct user_record *recor
     }
 }
 
-static void touch_lines(struct user_state *user, const struct event_batch *events, uint32_t lane,
-                        struct lane_items *snapshot)
+static void touch_lines(struct user_state *user, const struct event_batch *events,
+                        uint32_t lane, struct lane_items *snapshot)
 {
     enum { BEFORE_MAX = sizeof(snapshot->before_items) / sizeof(snapshot->before_items[0]) };
 

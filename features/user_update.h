@@ -17,8 +17,8 @@ enum user_change {
 
 /**
  * user is as the lanes before left it. If `before_after` is not NULL, it is filled
- * with the session's items before and after (not for a duplicate or a profile). Strings kept in the state
- * are copied into the arena. An arena at its limit loses the string, not the event.
+ * with the session's items before and after (not for a duplicate or a profile). Strings kept in
+ * the state are copied into the arena. An arena at its limit loses the string, not the event.
  */
 enum user_change user_update(struct user_state *user, const struct event_batch *events,
                              uint32_t lane, struct arena *arena,

@@ -51,10 +51,10 @@ enum status sink_open_capture(const struct sink_capture *capture, struct sink **
 void sink_close(struct sink *sink);
 
 enum sink_result {
-    SINK_OK,       /* done; for commit: visible */
-    SINK_ABORTED,  /* the transaction is void and has been aborted: compute it again */
-    SINK_RENEW,    /* outcome settled as void, this producer is spent: close, open, init */
-    SINK_FENCED,   /* another producer has this transactional id */
+    SINK_OK,      /* done; for commit: visible */
+    SINK_ABORTED, /* the transaction is void and has been aborted: compute it again */
+    SINK_RENEW,   /* outcome settled as void, this producer is spent: close, open, init */
+    SINK_FENCED,  /* another producer has this transactional id */
 };
 
 /**
@@ -71,11 +71,12 @@ enum sink_result sink_begin(struct sink *sink, struct error *err);
 
 struct sink_record {
     enum sink_topic topic;
-    int32_t partition;      /* RD_KAFKA_PARTITION_UA: by the key */
-    struct str key, value;  /* value ptr NULL: tombstone; both are copied */
-    int64_t timestamp_ms;   /* 0: now */
+    int32_t partition;           /* RD_KAFKA_PARTITION_UA: by the key */
+    struct str key, value;       /* value ptr NULL: tombstone; both are copied */
+    int64_t timestamp_ms;        /* 0: now */
     rd_kafka_headers_t *headers; /* the sink's if put says OK; NULL: none */
-    int64_t *out_offset;    /* NULL, or where the committed offset is written before commit returns */
+    int64_t
+        *out_offset; /* NULL, or where the committed offset is written before commit returns */
 };
 
 /**

@@ -18,8 +18,8 @@
 #include <stdlib.h>
 
 enum {
-    CALL_TIMEOUT_MS = 2000,    /* of one try; the call is made again */
-    STOP_PATIENCE_MS = 8000,   /* of a stop, with a broker that does not answer */
+    CALL_TIMEOUT_MS = 2000,              /* of one try; the call is made again */
+    STOP_PATIENCE_MS = 8000,             /* of a stop, with a broker that does not answer */
     MESSAGE_MAX_BYTES = 1000000 + 65536, /* inputs' default limit and 64 KiB (INTERFACES 3) */
     RECORD_OVERHEAD_BYTES = 2048,        /* key, headers and framing beside a value */
 };
@@ -62,9 +62,11 @@ static void on_error(rd_kafka_t *producer, int code, const char *reason, void *c
 }
 
 static enum status configure(rd_kafka_conf_t *conf, const struct settings *settings,
-                             const char *transactional_id, size_t queue_bytes, struct error *err)
+                             const char *transactional_id, size_t queue_bytes,
+                             struct error *err)
 {
-    const struct kafka_properties *const sides[] = {&settings->kafka, &settings->kafka_producer};
+    const struct kafka_properties *const sides[] = {&settings->kafka,
+                                                    &settings->kafka_producer};
     char number[32];
 
     TRY(set(conf, "linger.ms", "5", err));
@@ -77,9 +79,10 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     TRY(set(conf, "message.max.bytes", number, err));
     TRY(set(conf, "socket.nagle.disable", "true", err));
     TRY(set(conf, "log_level", "4", err));
-    /* While the broker still writes the markers of the last transaction, the next one is refused
-     * and asked for again after this time. The default of 100 would be the latency of every list;
-     * at 1 the client's main thread spins all the while (measured: 9 % of the process). */
+    /* While the broker still writes the markers of the last transaction, the next one is
+     * refused and asked for again after this time. The default of 100 would be the latency of
+     * every list; at 1 the client's main thread spins all the while (measured: 9 % of the
+     * process). */
     TRY(set(conf, "retry.backoff.ms", "3", err));
     TRY(set(conf, "transaction.timeout.ms", "10000", err));
     for (int side = 0; side < 2; side++) {
@@ -302,24 +305,24 @@ enum status sink_put(struct sink *sink, const struct sink_record *record, struct
 
     if (!sink->producer)
         return capture(sink, record, err);
-    fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT,
-                                  .u.rkt = sink->topics[record->topic]};
-    fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION,
-                                  .u.i32 = record->partition};
+    fields[n++] =
+        (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = sink->topics[record->topic]};
+    fields[n++] =
+        (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition};
     fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
-    fields[n++] = (rd_kafka_vu_t){
-        .vtype = RD_KAFKA_VTYPE_KEY,
-        .u.mem = {(void *)(uintptr_t)record->key.ptr, record->key.len}};
-    fields[n++] = (rd_kafka_vu_t){
-        .vtype = RD_KAFKA_VTYPE_VALUE,
-        .u.mem = {(void *)(uintptr_t)record->value.ptr, record->value.len}};
+    fields[n++] =
+        (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY,
+                        .u.mem = {(void *)(uintptr_t)record->key.ptr, record->key.len}};
+    fields[n++] =
+        (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE,
+                        .u.mem = {(void *)(uintptr_t)record->value.ptr, record->value.len}};
     fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = record->out_offset};
     if (record->timestamp_ms > 0)
-        fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
-                                      .u.i64 = record->timestamp_ms};
+        fields[n++] =
+            (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = record->timestamp_ms};
     if (record->headers)
-        fields[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS,
-                                      .u.headers = record->headers};
+        fields[n++] =
+            (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = record->headers};
     while ((error = rd_kafka_produceva(sink->producer, fields, n))) {
         rd_kafka_resp_err_t code = rd_kafka_error_code(error);
 

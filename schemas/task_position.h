@@ -10,7 +10,7 @@
 
 enum {
     CATALOG_PARTITIONS_MAX = 64,
-    TASKS_MAX = 1024,          /* partitions of the user-keyed topics */
+    TASKS_MAX = 1024,           /* partitions of the user-keyed topics */
     POSITION_SEGMENTS_MAX = 64, /* a worker ends its transaction before there are more */
     POSITION_BYTES_MAX = 16384,
 };
@@ -23,18 +23,18 @@ struct position_segment {
 };
 
 struct task_position {
-    uint64_t number;                 /* transactions of this task so far; 0: none */
-    int64_t next[N_USER_TOPICS];     /* next offset of every input */
+    uint64_t number;                    /* transactions of this task so far; 0: none */
+    int64_t next[N_USER_TOPICS];        /* next offset of every input */
     int64_t max_time_ms[N_USER_TOPICS]; /* largest event time met in each, for too_late */
-    int64_t clock_ms;                /* INT64_MIN: no event yet */
-    int64_t items_offset;            /* the item view used */
+    int64_t clock_ms;                   /* INT64_MIN: no event yet */
+    int64_t items_offset;               /* the item view used */
     uint32_t n_catalog;
     int64_t catalog_offset[CATALOG_PARTITIONS_MAX];
     /* task 0 alone: refused catalogue records before this offset are in dead-letter */
     int64_t catalog_refused_next[CATALOG_PARTITIONS_MAX];
-    int64_t wall_ms;                 /* when the transaction was made */
-    char rules_version[33];          /* of campaigns, templates and settings, in hex */
-    char transactional_id[304];      /* of its producer */
+    int64_t wall_ms;            /* when the transaction was made */
+    char rules_version[33];     /* of campaigns, templates and settings, in hex */
+    char transactional_id[304]; /* of its producer */
     uint32_t n_segments;
     struct position_segment segments[POSITION_SEGMENTS_MAX];
 };
@@ -42,7 +42,8 @@ struct task_position {
 /** Nothing read, nothing known. */
 void task_position_init(struct task_position *position);
 
-/** Versioned bytes; returns the size, 0 if capacity is too small (POSITION_BYTES_MAX never is). */
+/** Versioned bytes; returns the size, 0 if capacity is too small (POSITION_BYTES_MAX never is).
+ */
 uint32_t task_position_encode(const struct task_position *position, uint8_t *out,
                               uint32_t capacity);
 

@@ -128,9 +128,11 @@ const struct setting settings_table[] = {
          "Memory budget of the process: prefetch queues, caches, memtables and models "
          "together."),
     INT("state.standby_replicas", state.standby_replicas, "0", 0, 0, "copies", 0,
-        "Further processes that keep a warm copy of each task's state. This version has none: only 0."),
+        "Further processes that keep a warm copy of each task's state. This version has none: "
+        "only 0."),
     DURATION("state.ttl", state.ttl_ms, "400d", DAY_MS, 3650 * DAY_MS, SETTING_RULE,
-             "Users and items without an event for this long may leave the state; this version keeps them."),
+             "Users and items without an event for this long may leave the state; this version "
+             "keeps them."),
     DURATION("state.flush_interval", state.flush_interval_ms, "5s", 10, 10 * MINUTE_MS, 0,
              "Time in which committed values reach the disk; a restart replays what did not."),
 

@@ -20,9 +20,15 @@ enum status error_set(struct error *err, enum status status, const char *format,
 const char *status_name(enum status status)
 {
     static const char *const names[] = {
-        [OK] = "ok",           [ERR_INVALID] = "invalid",     [ERR_NOMEM] = "out_of_memory",
-        [ERR_IO] = "io",       [ERR_FULL] = "full",           [ERR_NOT_FOUND] = "not_found",
-        [ERR_TIMEOUT] = "timeout", [ERR_STATE] = "wrong_state", [ERR_FENCED] = "fenced",
+        [OK] = "ok",
+        [ERR_INVALID] = "invalid",
+        [ERR_NOMEM] = "out_of_memory",
+        [ERR_IO] = "io",
+        [ERR_FULL] = "full",
+        [ERR_NOT_FOUND] = "not_found",
+        [ERR_TIMEOUT] = "timeout",
+        [ERR_STATE] = "wrong_state",
+        [ERR_FENCED] = "fenced",
     };
     return names[status];
 }

@@ -243,9 +243,10 @@ static void round_of(struct lane *lane, int round, long rate, long seconds)
     qsort(latency_ms, (size_t)n, sizeof(latency_ms[0]), by_value);
     lane->p50[round] = n ? latency_ms[n / 2] : -1;
     lane->p99[round] = n ? latency_ms[n * 99 / 100] : -1;
-    printf("latency %-8s rate=%ld round=%d n=%ld of %ld p50=%.2f p90=%.2f p99=%.2f max=%.2f ms\n",
-           lane->name, rate, round, n, rate * seconds, lane->p50[round],
-           n ? latency_ms[n * 9 / 10] : -1, lane->p99[round], n ? latency_ms[n - 1] : -1);
+    printf(
+        "latency %-8s rate=%ld round=%d n=%ld of %ld p50=%.2f p90=%.2f p99=%.2f max=%.2f ms\n",
+        lane->name, rate, round, n, rate * seconds, lane->p50[round],
+        n ? latency_ms[n * 9 / 10] : -1, lane->p99[round], n ? latency_ms[n - 1] : -1);
     fflush(stdout);
 }
 

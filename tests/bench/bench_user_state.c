@@ -6,7 +6,8 @@
  *   cold   they come from RocksDB (every person is met once, the cache starts empty)
  *   raw    what the same change costs in RocksDB alone: get, decode, apply, encode, put
  *
- * The variants take turns inside each round. Figures: nanoseconds of CPU per event; ratio to hot.
+ * The variants take turns inside each round. Figures: nanoseconds of CPU per event; ratio to
+ * hot.
  */
 #ifndef NDEBUG
 #error "benchmarks are built with -DNDEBUG: use the release preset"
@@ -61,9 +62,8 @@ static void make_batch(uint32_t first_user, uint32_t step, uint32_t n_users)
         batch.event_id[lane] = str_of(event_ids[lane]);
         batch.action[lane] = ACTION_VIEW;
         batch.time_ms[lane] = 1700000000000 + (int64_t)n_events_made * 20;
-        lines[lane] = (struct event_line){.item = n_events_made * 0x9E3779B97F4A7C15ULL,
-                                          .quantity = 1,
-                                          .price_e4 = -1};
+        lines[lane] = (struct event_line){
+            .item = n_events_made * 0x9E3779B97F4A7C15ULL, .quantity = 1, .price_e4 = -1};
         batch.lines[lane] = &lines[lane];
         batch.n_lines[lane] = 1;
     }
@@ -72,8 +72,8 @@ static void make_batch(uint32_t first_user, uint32_t step, uint32_t n_users)
 static bool enter_cache(void *context, const struct overlay_value *value)
 {
     (void)context;
-    return user_cache_put(value->cache, value->user_id, value->hash, value->bytes, value->len) ==
-           OK;
+    return user_cache_put(value->cache, value->user_id, value->hash, value->bytes,
+                          value->len) == OK;
 }
 
 /* The way of the worker: overlay, snapshot, scatter, commit into the cache. */

@@ -51,24 +51,28 @@ static void measure(pid_t pid, int port, long n, long every)
         usleep(100000);
     }
     cpu = shop_cpu_seconds(pid) - from_cpu;
-    printf("whole_path every=%-3ld events=%.0f lists=%.0f ev/cpu-s=%.0f ev/s=%.0f cpu-us/ev=%.2f "
-           "rss=%ld MiB (half way %ld) txns=%.0f\n",
-           every, events, shop_metric(port, "freshet_stage_events_total{stage=\"rank\"}"),
-           (events - from_events) / cpu,
-           (events - from_events) / ((double)(clock_mono_ns() - from_ns) / 1e9),
-           cpu / (events - from_events) * 1e6, shop_rss_mib(pid), half_rss,
-           shop_metric(port, "freshet_transactions_total{result=\"committed\"}"));
-    static const char *const stages[] = {"decode", "features", "learn", "rank", "encode", "commit"};
+    printf(
+        "whole_path every=%-3ld events=%.0f lists=%.0f ev/cpu-s=%.0f ev/s=%.0f cpu-us/ev=%.2f "
+        "rss=%ld MiB (half way %ld) txns=%.0f\n",
+        every, events, shop_metric(port, "freshet_stage_events_total{stage=\"rank\"}"),
+        (events - from_events) / cpu,
+        (events - from_events) / ((double)(clock_mono_ns() - from_ns) / 1e9),
+        cpu / (events - from_events) * 1e6, shop_rss_mib(pid), half_rss,
+        shop_metric(port, "freshet_transactions_total{result=\"committed\"}"));
+    static const char *const stages[] = {"decode", "features", "learn",
+                                         "rank",   "encode",   "commit"};
 
     for (int s = 0; s < 6; s++) {
         char seconds[80], lanes[80];
 
-        snprintf(seconds, sizeof(seconds), "freshet_stage_seconds_total{stage=\"%s\"}", stages[s]);
+        snprintf(seconds, sizeof(seconds), "freshet_stage_seconds_total{stage=\"%s\"}",
+                 stages[s]);
         snprintf(lanes, sizeof(lanes), "freshet_stage_events_total{stage=\"%s\"}", stages[s]);
         double stage_events = shop_metric(port, lanes);
 
         printf("  %-9s %6.2f us each (wall, %.0f)\n", stages[s],
-               stage_events > 0 ? shop_metric(port, seconds) / stage_events * 1e6 : 0, stage_events);
+               stage_events > 0 ? shop_metric(port, seconds) / stage_events * 1e6 : 0,
+               stage_events);
     }
     fflush(stdout);
 }

@@ -81,17 +81,18 @@ static void write_config(long every, const char *more)
     FILE *file = fopen(config, "w");
     const char *app = shop_app;
 
-    fprintf(file,
-            "app: %s\nkafka: {bootstrap.servers: \"%s\"}\nregistry: {url: \"%s\"}\n"
-            "topics: {clickstream: %s.clickstream, orders: %s.orders, catalog: %s.catalog, "
-            "reviews: %s.reviews, users: %s.users, engagement: %s.engagement, "
-            "recommendations: %s.recommendations, content.push: %s.push, content.email: %s.email, "
-            "content.social: %s.social, content.seo: %s.seo, content.onsite: %s.onsite, "
-            "profiles: %s.profiles, suppressed: %s.suppressed, dead-letter: %s.dead}\n"
-            "state: {dir: \"%s/state\", memory: 2GiB}\nrecommend: {every: %ld}\n"
-            "http: {listen: \"127.0.0.1:0\"}\ncampaigns: {dir: \"\", templates: \"\"}\n%s",
-            app, bootstrap, registry_url, app, app, app, app, app, app, app, app, app, app, app,
-            app, app, app, app, folder, every, more);
+    fprintf(
+        file,
+        "app: %s\nkafka: {bootstrap.servers: \"%s\"}\nregistry: {url: \"%s\"}\n"
+        "topics: {clickstream: %s.clickstream, orders: %s.orders, catalog: %s.catalog, "
+        "reviews: %s.reviews, users: %s.users, engagement: %s.engagement, "
+        "recommendations: %s.recommendations, content.push: %s.push, content.email: %s.email, "
+        "content.social: %s.social, content.seo: %s.seo, content.onsite: %s.onsite, "
+        "profiles: %s.profiles, suppressed: %s.suppressed, dead-letter: %s.dead}\n"
+        "state: {dir: \"%s/state\", memory: 2GiB}\nrecommend: {every: %ld}\n"
+        "http: {listen: \"127.0.0.1:0\"}\ncampaigns: {dir: \"\", templates: \"\"}\n%s",
+        app, bootstrap, registry_url, app, app, app, app, app, app, app, app, app, app, app,
+        app, app, app, app, folder, every, more);
     fclose(file);
 }
 
@@ -112,7 +113,8 @@ static int run_tool(const char *freshet, const char *a, const char *b)
 
 static int32_t click_schema_id(void)
 {
-    struct registry_options options = {.url = registry_url, .user = "", .password = "", .ca = ""};
+    struct registry_options options = {
+        .url = registry_url, .user = "", .password = "", .ca = ""};
     struct registry *registry;
     struct error err = {0};
     char subject[64];
@@ -120,8 +122,8 @@ static int32_t click_schema_id(void)
 
     snprintf(subject, sizeof(subject), "%s.clickstream-value", shop_app);
     if (registry_open(&options, &registry, &err) != OK ||
-        registry_register(registry, subject, record_type_schema(&click_event_type), &id, &err) !=
-            OK) {
+        registry_register(registry, subject, record_type_schema(&click_event_type), &id,
+                          &err) != OK) {
         fprintf(stderr, "registry: %s\n", err.text);
         exit(EXIT_FAILURE);
     }
@@ -133,12 +135,14 @@ size_t shop_event(long k, uint8_t *out, size_t capacity, char *user)
 {
     long copy = k % SHOP_SPREAD;
     const struct click *click =
-        &clicks[((uint64_t)(k / SHOP_SPREAD) + (uint64_t)copy * n_clicks / SHOP_SPREAD) % n_clicks];
+        &clicks[((uint64_t)(k / SHOP_SPREAD) + (uint64_t)copy * n_clicks / SHOP_SPREAD) %
+                n_clicks];
     char event_id[40], item[16], session[16];
     uint64_t h = (uint64_t)(k + 1) * 0x9E3779B97F4A7C15ULL;
 
     h ^= h >> 29;
-    snprintf(user, 40, "%u-%ld", click->session, copy + SHOP_SPREAD * (k / SHOP_SPREAD / n_clicks));
+    snprintf(user, 40, "%u-%ld", click->session,
+             copy + SHOP_SPREAD * (k / SHOP_SPREAD / n_clicks));
     snprintf(event_id, sizeof(event_id), "%016llx-%012lx-web-click", (unsigned long long)h, k);
     snprintf(item, sizeof(item), "%u", click->item);
     snprintf(session, sizeof(session), "%u", click->session);
@@ -245,7 +249,8 @@ double shop_metric(int port, const char *prefix)
         sum = -1;
     curl_easy_cleanup(curl);
     fclose(file);
-    for (line = strtok_r(text, "\n", &rest); line && sum >= 0; line = strtok_r(NULL, "\n", &rest)) {
+    for (line = strtok_r(text, "\n", &rest); line && sum >= 0;
+         line = strtok_r(NULL, "\n", &rest)) {
         if (strncmp(line, prefix, strlen(prefix)) == 0)
             sum += atof(strrchr(line, ' '));
     }

@@ -16,7 +16,8 @@ extern char shop_app[32]; /* prefix of its topics */
 
 /** Reads BOOTSTRAP_SERVERS and REGISTRY_URL; makes folder, settings, topics and schemas.
  *  sessions: TSV of SessionId, ItemId, Time; NULL: made ones, Zipf over 3,000 items. */
-bool shop_open(const char *freshet, const char *sessions, long every, const char *more_settings);
+bool shop_open(const char *freshet, const char *sessions, long every,
+               const char *more_settings);
 void shop_close(void);
 
 const char *shop_bootstrap(void);

@@ -55,7 +55,8 @@ void *__wrap_realloc(void *old, size_t size)
     return fails() ? NULL : __real_realloc(old, size);
 }
 
-/* Runs the scenario with its first, second, … allocation failing, until none is left to fail. */
+/* Runs the scenario with its first, second, … allocation failing, until none is left to fail.
+ */
 static void fail_each(enum status (*scenario)(void), bool may_hide)
 {
     long n = 0;

@@ -191,8 +191,8 @@ static void timers_are_found_on_disk_earliest_first_until_dealt_with(void **stat
         user_state_init(&user, str_of(id));
         user.n_events = 1;
         user.n_timers = 1;
-        user.timers[0] = (struct user_timer){.fire_ms = 3000 - i * 1000 - 500,
-                                             .instance = str_of("e")};
+        user.timers[0] =
+            (struct user_timer){.fire_ms = 3000 - i * 1000 - 500, .instance = str_of("e")};
         commit(f->cache, id, bytes, user_encode(&user, bytes, sizeof(bytes)), i + 1);
     }
     assert_int_equal(user_cache_flush(f->cache, NULL), OK);
@@ -295,13 +295,15 @@ static void an_overlay_grows_past_its_first_size(void **state)
         if (!user_overlay_slots_left(overlay))
             assert_int_equal(user_overlay_scatter(overlay), OK);
         snprintf(id, sizeof(id), "u%d", i);
-        assert_int_equal(user_overlay_get(overlay, f->cache, TASK, str_of(id), &user, NULL), OK);
+        assert_int_equal(user_overlay_get(overlay, f->cache, TASK, str_of(id), &user, NULL),
+                         OK);
         user->n_events = (uint32_t)i + 1;
         user_overlay_changed(overlay, user);
     }
     assert_int_equal(user_overlay_count(overlay), 100000);
     assert_int_equal(user_overlay_scatter(overlay), OK);
-    assert_int_equal(user_overlay_get(overlay, f->cache, TASK, str_of("u54321"), &user, NULL), OK);
+    assert_int_equal(user_overlay_get(overlay, f->cache, TASK, str_of("u54321"), &user, NULL),
+                     OK);
     assert_int_equal(user->n_events, 54322);
     user_overlay_close(overlay);
 }

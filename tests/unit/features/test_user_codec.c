@@ -62,7 +62,8 @@ static void fill(struct user_state *user, struct str id)
                                               .instance = text};
     user->n_sends = USER_SENDS_MAX;
     for (int i = 0; i < USER_SENDS_MAX; i++)
-        user->sends[i] = (struct user_send){user->last_ms - i, CHANNEL_EMAIL, PURPOSE_MARKETING};
+        user->sends[i] =
+            (struct user_send){user->last_ms - i, CHANNEL_EMAIL, PURPOSE_MARKETING};
 }
 
 static void fullest_state_comes_back_and_its_bytes_are_the_same_again(void **state)

@@ -37,7 +37,8 @@ static int teardown(void **state)
 static enum user_change apply(enum action action, const char *event_id, const char *item,
                               int32_t quantity, int64_t time_ms)
 {
-    lines[0] = (struct event_line){str_of(item), item ? hash64(str_of(item)) : 0, quantity, 25000};
+    lines[0] =
+        (struct event_line){str_of(item), item ? hash64(str_of(item)) : 0, quantity, 25000};
     batch.n = 1;
     batch.action[0] = (uint8_t)action;
     batch.time_ms[0] = time_ms;
