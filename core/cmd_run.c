@@ -53,6 +53,7 @@ static int run(const struct settings *settings, bool keep_membership)
     while (process_running(process) && !process_stop_asked())
         usleep(20000);
     asked_ns = clock_mono_ns();
+    err = (struct error){0}; /* what did not matter at the start may have left words in it */
     enum status status = process_stop(process, keep_membership, &err);
 
     if (status == ERR_TIMEOUT) {
