@@ -138,6 +138,21 @@ static int16_t minutes_of(struct str text)
     return hours < 24 && minutes < 60 ? (int16_t)(hours * 60 + minutes) : -1;
 }
 
+/* What the person withdrew later than a record's grant (an unsubscription, a complaint) stays
+ * withdrawn, though the record may come after it. */
+static void keep_withdrawals(struct user_state *user, const struct user_consent *old, int n_old)
+{
+    for (int o = 0; o < n_old; o++) {
+        for (int i = 0; i < user->n_consents; i++) {
+            struct user_consent *consent = &user->consents[i];
+
+            if (!old[o].granted && consent->channel == old[o].channel &&
+                consent->purpose == old[o].purpose && consent->time_ms < old[o].time_ms)
+                *consent = old[o];
+        }
+    }
+}
+
 /* A users record replaces all that an earlier one said. */
 static void set_profile(struct user_state *user, const struct user_record *record,
                         struct arena *arena)
@@ -147,6 +162,10 @@ static void set_profile(struct user_state *user, const struct user_record *recor
     user->time_zone = arena_copy(arena, record->time_zone);
     user->quiet_from_min = minutes_of(record->quiet_from);
     user->quiet_to_min = minutes_of(record->quiet_to);
+    struct user_consent old[USER_CONSENTS_MAX];
+    int n_old = user->n_consents;
+
+    memcpy(old, user->consents, (size_t)n_old * sizeof(old[0]));
     user->n_consents = 0;
     for (uint32_t i = 0; i < record->consents.n && user->n_consents < USER_CONSENTS_MAX; i++) {
         const struct consent *consent = &record->consents.at[i];
@@ -158,6 +177,7 @@ static void set_profile(struct user_state *user, const struct user_record *recor
             .time_ms = consent->time,
         };
     }
+    keep_withdrawals(user, old, n_old);
 }
 
 static void touch_lines(struct user_state *user, const struct event_batch *events,

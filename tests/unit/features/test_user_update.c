@@ -197,6 +197,26 @@ static void profile_replaces_consents_and_a_tombstone_leaves_nobody(void **state
     assert_int_equal(user.n_items, 0);
 }
 
+/* Unsubscribed at noon; a record written later still carries the grant of the day before. */
+static void a_withdrawal_outlives_an_older_grant_and_yields_to_a_newer_one(void **state)
+{
+    struct consent consent = {CHANNEL_EMAIL, PURPOSE_MARKETING, true, NOON_MS - 1000, {0}, {0}};
+    struct user_record record = {
+        .user_id = str_of("u"), .consents = {&consent, 1}, .updated_time = NOON_MS + 1};
+
+    (void)state;
+    batch.record[0] = &record;
+    apply(ACTION_PROFILE, "u", NULL, 1, NOON_MS);
+    assert_true(user.consents[0].granted);
+    user.consents[0].granted = false;
+    user.consents[0].time_ms = NOON_MS;
+    apply(ACTION_PROFILE, "u", NULL, 1, NOON_MS + 1);
+    assert_false(user.consents[0].granted);
+    consent.time = NOON_MS + 5;
+    apply(ACTION_PROFILE, "u", NULL, 1, NOON_MS + 5);
+    assert_true(user.consents[0].granted);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -212,6 +232,7 @@ int main(void)
         TEST(removing_what_is_not_there_changes_no_cart),
         TEST(counters_fade_by_half_in_their_half_life),
         TEST(a_late_event_never_makes_a_person_older),
+        TEST(a_withdrawal_outlives_an_older_grant_and_yields_to_a_newer_one),
         TEST(profile_replaces_consents_and_a_tombstone_leaves_nobody),
     };
 
