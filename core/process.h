@@ -33,9 +33,9 @@ bool process_running(const struct process *process);
 
 /**
  * Drains, commits, flushes, leaves the group (unless keep_membership), closes. OK, or the first
- * failure that ended it. ERR_TIMEOUT: a worker still waits for a broker that is away, nothing has
- * been freed, and the caller can but _exit(): as safe as kill -9. *err then holds the failure, if
- * there was one.
+ * failure that ended it. ERR_TIMEOUT: a worker still waits for a broker that is away, nothing
+ * has been freed, and the caller can but _exit(): as safe as kill -9. *err then holds the
+ * failure, if there was one.
  */
 enum status process_stop(struct process *process, bool keep_membership, struct error *err);
 

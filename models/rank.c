@@ -8,7 +8,7 @@
  *   score     models rate the short list: factors, 64 products each
  *   sort      by (sum, newer last event, lower number), the first k are the list
  *
- * Nothing is cleared per request but a stamp. The weights are fixed for now and were chosen on
+ * Nothing is cleared per request but a stamp. The weights are fixed and were chosen on
  * training data only (models/README.md has the table).
  */
 #include "models/linalg.h"
