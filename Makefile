@@ -26,14 +26,17 @@ build: ## the release binary at build/release/freshet; installs nothing
 	cmake --preset release --log-level=WARNING
 	cmake --build --preset release -j $(JOBS) --target freshet
 
-# One ctest run over everything, so that its summary is the last word: the thread-sanitizer
-# programs are built beside and registered in the asan tree (tests/integration/tests.cmake).
+# One ctest run over everything, so that its summary is the last word: the thread-sanitizer and
+# release programs are built beside and registered in the asan tree (tests/integration/tests.cmake).
 test: ## installs what is missing, builds with sanitizers, runs everything; ends with the summary
 	@deploy/setup.sh test
-	cmake --preset asan --log-level=WARNING -DFRESHET_TSAN_BUILD=$(CURDIR)/build/tsan
+	cmake --preset asan --log-level=WARNING -DFRESHET_TSAN_BUILD=$(CURDIR)/build/tsan \
+	    -DFRESHET_RELEASE_BUILD=$(CURDIR)/build/release
 	cmake --build --preset asan -j $(JOBS)
 	cmake --preset tsan --log-level=WARNING
 	cmake --build --preset tsan -j $(JOBS) --target freshet tsan_tests
+	cmake --preset release --log-level=WARNING
+	cmake --build --preset release -j $(JOBS) --target freshet
 	ctest --preset asan -j $(JOBS) $(CTEST)
 
 bench: ## all benchmarks of the release build, one after the other, tables at the end

@@ -8,16 +8,20 @@
  */
 #include "core/topics.h"
 
+#include "core/base/clock.h"
 #include "core/kafka_conf.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     REQUEST_TIMEOUT_MS = 15000,
     TEXT_MAX = 256,
     DEFAULT_MESSAGE_BYTES = 1048588, /* Kafka's max.message.bytes */
+    SEEN_WITHIN_MS = 30000,          /* a topic made, until the brokers tell of it */
+    SEEN_POLL_MS = 50,
 };
 
 #define DELETE_RETENTION_MS "604800000" /* 7 days */
@@ -386,6 +390,42 @@ static enum status create(struct admin *admin, const struct settings *settings,
     return status;
 }
 
+static uint32_t count_missing(const struct topic_facts *facts, uint32_t n)
+{
+    uint32_t missing = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        missing += !facts[i].exists;
+    return missing;
+}
+
+/*
+ * The controller answers when it has decided; brokers tell of the topics a little later.
+ * Whoever starts the program right after this command must find them, so it ends when they are
+ * seen.
+ */
+static enum status wait_until_seen(struct admin *admin, const struct topic *topics, uint32_t n,
+                                   struct error *err)
+{
+    int64_t end_ns = clock_mono_ns() + (int64_t)SEEN_WITHIN_MS * 1000000;
+    struct topic_facts facts[TOPICS_MAX];
+    uint32_t missing = n;
+
+    while (clock_mono_ns() < end_ns) {
+        enum status status = fetch(admin, topics, n, facts, err);
+
+        missing = count_missing(facts, n);
+        if (status == OK && missing == 0)
+            return OK;
+        usleep(SEEN_POLL_MS * 1000);
+    }
+    return error_set(
+        err, ERR_IO,
+        "the topics are made, but after %d s the broker does not tell of %u of them; "
+        "see the broker's log, then `freshet topics check`",
+        SEEN_WITHIN_MS / 1000, missing);
+}
+
 enum status topics_create(const struct settings *settings, topic_made *made, void *context,
                           struct error *err)
 {
@@ -400,6 +440,8 @@ enum status topics_create(const struct settings *settings, topic_made *made, voi
         status = fetch(&admin, topics, creation.n, facts, err);
     if (status == OK)
         status = create(&admin, settings, &creation, facts, err);
+    if (status == OK)
+        status = wait_until_seen(&admin, topics, creation.n, err);
     admin_close(&admin);
     return status;
 }

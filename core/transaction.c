@@ -250,8 +250,8 @@ static enum sink_result send_and_commit(struct worker *worker,
 
 enum sink_result transaction_commit(struct worker *worker, struct error *err)
 {
-    static _Thread_local struct task_position positions[TASKS_MAX];
-    static _Thread_local struct task_home *touched[TASKS_MAX];
+    struct task_position *positions = worker->positions;
+    struct task_home **touched = worker->touched;
     struct transaction *txn = &worker->txn;
     int64_t start_ns = clock_mono_ns();
     enum sink_result result = SINK_ABORTED;

@@ -26,6 +26,7 @@ enum {
     STATUS_EVERY_MS = 200,
     INIT_TIMEOUT_MS = 60000,
     JOIN_TICK_US = 2000,
+    FENCED_AGAIN_MS = 60000, /* two processes of one name fence each other within seconds */
     BATCH_ARENA_BYTES = 512 << 20,
     /* Where the overlay of one transaction breaks the program rather than the machine. Normally
      * a transaction ends at half of its share of state.memory, checked after each batch. */
@@ -424,6 +425,49 @@ static void publish_status(struct worker *worker)
     metric_set(worker->metrics.misplaced, (int64_t)source_misplaced(worker->source));
 }
 
+static enum status open_source(struct worker *worker, struct error *err)
+{
+    struct runtime *runtime = worker->runtime;
+    struct source_options options = {
+        .settings = runtime->settings,
+        .registry = runtime->registry,
+        .group_instance_id = worker->id,
+        .queue_bytes = runtime->plan.input_queue_bytes,
+        .n_partitions = runtime->n_partitions,
+        .gained = on_gained,
+        .losing = on_losing,
+        .context = worker,
+    };
+
+    return source_open(&options, &worker->source, err);
+}
+
+/*
+ * The group says that our name is another's. That happens without any other process: the broker
+ * went away with its answer to our joining, and we came back as who we were before it. So once
+ * is no matter, we join anew; soon again means that somebody does run under our name, and one
+ * of the two has to end.
+ */
+static enum status rejoin(struct worker *worker, struct error *err)
+{
+    int64_t now_ns = clock_mono_ns();
+    int32_t tasks[TASKS_MAX];
+    uint32_t n = 0;
+
+    if (worker->fenced_ns && now_ns - worker->fenced_ns < (int64_t)FENCED_AGAIN_MS * 1000000)
+        return ERR_FENCED;
+    worker->fenced_ns = now_ns;
+    log_warn("rejoin", "worker=%u reason=\"%s\"", worker->number, err->text);
+    for (uint32_t task = 0; task < worker->runtime->n_partitions; task++) {
+        if (worker->ownership[task].owned)
+            tasks[n++] = (int32_t)task;
+    }
+    on_losing(worker, tasks, n, true);
+    source_close(worker->source, false);
+    worker->source = NULL;
+    return open_source(worker, err);
+}
+
 static enum status turn(struct worker *worker, struct error *err)
 {
     int wait_ms = worker->more                                                     ? 0
@@ -431,7 +475,11 @@ static enum status turn(struct worker *worker, struct error *err)
                                                                                    : POLL_MS;
 
     TRY(read_mailbox(worker, err));
-    TRY(source_poll(worker->source, wait_ms, err));
+    enum status status = source_poll(worker->source, wait_ms, err);
+
+    if (status == ERR_FENCED)
+        status = rejoin(worker, err);
+    TRY(status);
     TRY(work(worker, err));
     TRY(report_refused(worker, err));
     TRY(move_idle_clocks(worker, err));
@@ -449,23 +497,6 @@ static enum status wait_for_items(struct worker *worker, struct error *err)
         usleep(5000);
     }
     return OK;
-}
-
-static enum status open_source(struct worker *worker, struct error *err)
-{
-    struct runtime *runtime = worker->runtime;
-    struct source_options options = {
-        .settings = runtime->settings,
-        .registry = runtime->registry,
-        .group_instance_id = worker->id,
-        .queue_bytes = runtime->plan.input_queue_bytes,
-        .n_partitions = runtime->n_partitions,
-        .gained = on_gained,
-        .losing = on_losing,
-        .context = worker,
-    };
-
-    return source_open(&options, &worker->source, err);
 }
 
 static void finish(struct worker *worker, enum status status)
@@ -555,6 +586,8 @@ static void free_worker(struct worker *worker)
     rank_scratch_close(worker->scratch);
     arena_deinit(&worker->arena);
     pthread_mutex_destroy(&worker->mailbox_lock);
+    free(worker->positions);
+    free(worker->touched);
     free(worker->homes);
     free(worker->ownership);
     free(worker->value);
@@ -575,11 +608,13 @@ enum status worker_open(struct runtime *runtime, uint32_t number, struct worker 
              runtime->instance, number);
     arena_init(&worker->arena, BATCH_ARENA_BYTES);
     worker->value = malloc(VALUE_BYTES_MAX);
+    worker->positions = calloc(runtime->n_partitions, sizeof(*worker->positions));
+    worker->touched = calloc(runtime->n_partitions, sizeof(*worker->touched));
     worker->homes = calloc(runtime->n_partitions, sizeof(*worker->homes));
     worker->ownership = calloc(runtime->n_partitions, sizeof(*worker->ownership));
     open_metrics(&worker->metrics, runtime->settings);
-    if (!worker->value || !worker->homes || !worker->ownership ||
-        user_overlay_open(OVERLAY_ARENA_BYTES, &worker->overlay) != OK ||
+    if (!worker->value || !worker->positions || !worker->touched || !worker->homes ||
+        !worker->ownership || user_overlay_open(OVERLAY_ARENA_BYTES, &worker->overlay) != OK ||
         item_changes_open(&runtime->model_config, &worker->changes, err) != OK ||
         rank_scratch_open(&worker->scratch, err) != OK) {
         free_worker(worker);

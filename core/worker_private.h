@@ -67,8 +67,10 @@ struct worker {
     uint32_t number;
     char id[304]; /* group.instance.id and transactional.id */
     pthread_t thread;
-    struct ownership *ownership; /* by partition */
-    struct task_home **homes;    /* its own tasks, by partition; NULL: not here */
+    struct ownership *ownership;     /* by partition */
+    struct task_position *positions; /* of a commit: one for each task it touches */
+    struct task_home **touched;      /* and those tasks */
+    struct task_home **homes;        /* its own tasks, by partition; NULL: not here */
     struct source *source;
     struct sink *sink;
     struct user_overlay *overlay;
@@ -83,6 +85,7 @@ struct worker {
     struct ranking rankings[RANK_CHUNK];
     uint8_t *value; /* VALUE_BYTES_MAX, for encoding */
     uint32_t n_restoring;
+    int64_t fenced_ns; /* when the group last gave our name to another; 0: never */
     bool more; /* records were waiting when the last transaction ended: do not sleep on them */
     int64_t last_status_ns;
     struct worker_metrics metrics;

@@ -138,6 +138,22 @@ static void put_timers(struct byte_writer *w, const struct user_state *user)
     }
 }
 
+/* Entries at the largest their numbers can be (a varint has at most 10 bytes), plus texts. */
+uint32_t user_encoded_bound(const struct user_state *user)
+{
+    enum { FIXED = 256, CART_LINE = 40, CONSENT = 12, TIMER = 50, SEND = 11 };
+    uint32_t bound =
+        FIXED + user->n_items * ITEM_BYTES + user->n_event_ids * 8u + user->n_counters * 4u +
+        user->n_cart * CART_LINE + user->n_consents * CONSENT + user->n_timers * TIMER +
+        user->n_sends * SEND + user->cart_currency.len + user->locale.len + user->time_zone.len;
+
+    for (int i = 0; i < user->n_cart; i++)
+        bound += user->cart[i].item_id.len;
+    for (int i = 0; i < user->n_timers; i++)
+        bound += user->timers[i].instance.len;
+    return bound;
+}
+
 uint32_t user_encode(const struct user_state *user, uint8_t *out, uint32_t capacity)
 {
     struct byte_writer w = byte_writer_of(out, capacity);

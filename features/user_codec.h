@@ -20,6 +20,9 @@ void user_state_init(struct user_state *user, struct str user_id);
 /** True if there is nothing to keep: such a person is written as a tombstone. */
 bool user_state_empty(const struct user_state *user);
 
+/** At least as large as what user_encode() will write. */
+uint32_t user_encoded_bound(const struct user_state *user);
+
 /** Returns the size; 0 only if capacity is too small, which USER_BYTES_MAX never is. */
 uint32_t user_encode(const struct user_state *user, uint8_t *out, uint32_t capacity);
 

@@ -7,12 +7,15 @@
 
 enum {
     CAPACITY_MIN = 2 * OVERLAY_USERS_ENOUGH, /* entries; grows by doubling, shrinks at reset */
-    SLOTS = EVENT_BATCH_MAX + 256,           /* a batch's persons and some whose timers fire */
+    /* Decoded persons at a time, so that they stay in the nearest cache. Somebody met again
+     * after more than so many others is decoded once more, which is rare. */
+    SLOTS = 32,
     NO_SLOT = UINT16_MAX,
 };
 
 struct entry {
     struct overlay_value value;
+    uint32_t place;    /* in the table */
     uint16_t slot;     /* NO_SLOT: only bytes */
     bool changed;      /* in this transaction */
     bool slot_changed; /* since the last scatter */
@@ -22,7 +25,6 @@ struct user_overlay {
     struct arena arena;
     uint32_t n;
     uint32_t n_slots;
-    uint8_t *encode_buffer; /* USER_BYTES_MAX */
     struct user_state *slots;
     uint32_t *entry_of_slot;
     uint32_t capacity; /* of entries; the table has twice as many places */
@@ -55,7 +57,8 @@ static bool resize(struct user_overlay *overlay, uint32_t capacity)
 
         while (table[at & (2 * capacity - 1)])
             at++;
-        table[at & (2 * capacity - 1)] = i + 1;
+        entries[i].place = (uint32_t)(at & (2 * capacity - 1));
+        table[entries[i].place] = i + 1;
     }
     return true;
 }
@@ -67,11 +70,9 @@ enum status user_overlay_open(size_t arena_limit_bytes, struct user_overlay **ou
     if (!overlay)
         return ERR_NOMEM;
     arena_init(&overlay->arena, arena_limit_bytes);
-    overlay->encode_buffer = malloc(USER_BYTES_MAX);
     overlay->slots = malloc(SLOTS * sizeof(*overlay->slots));
     overlay->entry_of_slot = malloc(SLOTS * sizeof(*overlay->entry_of_slot));
-    if (!overlay->encode_buffer || !overlay->slots || !overlay->entry_of_slot ||
-        !resize(overlay, CAPACITY_MIN)) {
+    if (!overlay->slots || !overlay->entry_of_slot || !resize(overlay, CAPACITY_MIN)) {
         user_overlay_close(overlay);
         return ERR_NOMEM;
     }
@@ -84,7 +85,6 @@ void user_overlay_close(struct user_overlay *overlay)
     if (!overlay)
         return;
     arena_deinit(&overlay->arena);
-    free(overlay->encode_buffer);
     free(overlay->slots);
     free(overlay->entry_of_slot);
     free(overlay->entries);
@@ -161,6 +161,7 @@ static enum status add_entry(struct user_overlay *overlay, struct user_cache *ca
     if (!entry->value.user_id.ptr)
         return error_set(err, ERR_FULL, "overlay full");
     TRY(load(overlay, &entry->value, err));
+    entry->place = (uint32_t)(place - overlay->table);
     *place = ++overlay->n;
     return OK;
 }
@@ -214,17 +215,16 @@ enum status user_overlay_scatter(struct user_overlay *overlay)
         entry->slot = NO_SLOT;
         if (!entry->slot_changed)
             continue;
-        uint32_t len = 0;
-
-        if (!user_state_empty(user)) {
-            len = user_encode(user, overlay->encode_buffer, USER_BYTES_MAX);
-            ensure(len > 0);
-        }
-        uint8_t *bytes = arena_alloc(&overlay->arena, len);
+        uint32_t bound = user_state_empty(user) ? 0 : user_encoded_bound(user), len = 0;
+        uint8_t *bytes = arena_alloc(&overlay->arena, bound);
 
         if (!bytes)
             return ERR_FULL;
-        memcpy(bytes, overlay->encode_buffer, len);
+        if (bound) {
+            len = user_encode(user, bytes, bound);
+            ensure(len > 0);
+            arena_trim(&overlay->arena, bytes, len);
+        }
         entry->value.bytes = bytes;
         entry->value.len = len;
     }
@@ -245,13 +245,13 @@ bool user_overlay_each(const struct user_overlay *overlay,
 
 void user_overlay_reset(struct user_overlay *overlay)
 {
-    bool any = overlay->n > 0;
+    uint32_t n = overlay->n;
 
     overlay->n = 0;
     overlay->n_slots = 0;
     arena_reset(&overlay->arena);
     if (overlay->capacity > CAPACITY_MIN && resize(overlay, CAPACITY_MIN))
         return;
-    if (any)
-        memset(overlay->table, 0, (size_t)overlay->capacity * 2 * sizeof(*overlay->table));
+    for (uint32_t i = 0; i < n; i++) /* a small transaction pays for its own places alone */
+        overlay->table[overlay->entries[i].place] = 0;
 }

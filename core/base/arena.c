@@ -67,6 +67,15 @@ void *arena_alloc(struct arena *arena, size_t size)
     return result;
 }
 
+void arena_trim(struct arena *arena, const void *memory, size_t size)
+{
+    size_t kept = (size_t)((const char *)memory - arena->current->data) +
+                  ((size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1));
+
+    arena->used_bytes -= arena->used_in_current - kept;
+    arena->used_in_current = kept;
+}
+
 void *arena_zalloc(struct arena *arena, size_t size)
 {
     void *result = arena_alloc(arena, size);

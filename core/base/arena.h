@@ -31,6 +31,9 @@ void *arena_alloc(struct arena *arena, size_t size);
 /** As arena_alloc, zeroed. */
 void *arena_zalloc(struct arena *arena, size_t size);
 
+/** Gives back the end of the newest allocation: memory keeps its first size bytes. */
+void arena_trim(struct arena *arena, const void *memory, size_t size);
+
 /** A copy of text; ptr NULL on an absent text or at the limit. */
 struct str arena_copy(struct arena *arena, struct str text);
 

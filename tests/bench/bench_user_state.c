@@ -1,7 +1,9 @@
 /*
  * One event's read-modify-write of a person, from user id to encoded new value in the cache:
  *
- *   hot    the person's bytes are in the write-back cache, and among 2,000 (1 MB) often met
+ *   hot    the person's bytes are in the write-back cache, and among 2,000 (1 MB) often met;
+ *          6 to 14 events each
+ *   full   the same, with every array of the person at its limit (1.4 KB)
  *   warm   in the cache, among 100,000 (60 MB): beyond the processor's caches
  *   cold   they come from RocksDB (every person is met once, the cache starts empty)
  *   raw    what the same change costs in RocksDB alone: get, decode, apply, encode, put
@@ -25,7 +27,7 @@
 #include <unistd.h>
 
 enum { ROUNDS = 7, USERS = 100000, HOT_USERS = 2000, BATCH = 512, TASK = 0 };
-enum variant { HOT, WARM, COLD, RAW, N_VARIANTS };
+enum variant { HOT, FULL, WARM, COLD, RAW, N_VARIANTS };
 
 static struct event_batch batch;
 static struct event_line lines[BATCH];
@@ -87,6 +89,8 @@ static void through_overlay(struct user_overlay *overlay, struct user_cache *cac
             user_cache_prefetch(cache, hash64(batch.user_id[lane]), step);
     }
     for (uint32_t lane = 0; lane < BATCH; lane++) {
+        if (user_overlay_slots_left(overlay) == 0 && user_overlay_scatter(overlay) != OK)
+            die("scatter");
         if (user_overlay_get(overlay, cache, TASK, batch.user_id[lane], &user, NULL) != OK)
             die("get");
         user_update(user, &batch, lane, &arena, &snapshot);
@@ -131,12 +135,13 @@ static int by_value(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[N_VARIANTS] = {"hot", "warm", "cold", "raw rocksdb"};
+    static const char *const names[N_VARIANTS] = {"hot", "hot, full", "warm", "cold",
+                                                  "raw rocksdb"};
     char folder[] = "/tmp/freshet-bench-XXXXXX", command[64];
     double ns[N_VARIANTS][ROUNDS];
     struct state_db *db;
     struct user_overlay *overlay;
-    struct user_cache *hot, *cold;
+    struct user_cache *caches[N_VARIANTS] = {NULL};
 
     if (!mkdtemp(folder))
         die("mkdtemp");
@@ -149,25 +154,35 @@ int main(int argc, char **argv)
     arena_init(&arena, 64 << 20);
     if (state_db_open(&options, &db, NULL) != OK ||
         user_overlay_open(256 << 20, &overlay) != OK ||
-        user_cache_open(TASK, db, (size_t)1 << 30, &hot) != OK)
+        user_cache_open(TASK, db, (size_t)1 << 30, &caches[WARM]) != OK ||
+        user_cache_open(TASK, db, (size_t)1 << 30, &caches[FULL]) != OK)
         die("open");
     for (uint32_t u = 0; u < USERS; u++)
         snprintf(ids[u], sizeof(ids[u]), "user-%u", u);
     for (int pass = 0; pass < 5; pass++) { /* states of five events, on disk */
         for (uint32_t first = 0; first < USERS; first += BATCH) {
             make_batch(first, 1, USERS);
-            through_overlay(overlay, hot);
+            through_overlay(overlay, caches[WARM]);
         }
     }
-    user_cache_flush(hot, NULL);
+    user_cache_flush(caches[WARM], NULL);
     state_db_flush(db, NULL);
+    for (uint32_t first = 0; first < HOT_USERS * 80; first += BATCH) { /* 80 events each */
+        make_batch(first, 1, HOT_USERS);
+        through_overlay(overlay, caches[FULL]);
+    }
 
     for (int round = 0; round < ROUNDS; round++) {
         const uint32_t n_batches = 30;
         uint32_t first = (uint32_t)round * 7919;
 
-        if (user_cache_open(TASK, db, (size_t)1 << 30, &cold) != OK)
+        if (user_cache_open(TASK, db, (size_t)1 << 30, &caches[COLD]) != OK ||
+            user_cache_open(TASK, db, (size_t)1 << 30, &caches[HOT]) != OK)
             die("open");
+        for (uint32_t b = 0; b < HOT_USERS; b += BATCH) { /* met once before they are timed */
+            make_batch(b, 1, HOT_USERS);
+            through_overlay(overlay, caches[HOT]);
+        }
         for (int v = 0; v < N_VARIANTS; v++) {
             int64_t spent_ns = 0;
 
@@ -177,19 +192,20 @@ int main(int argc, char **argv)
             }
 
             for (uint32_t b = 0; b < n_batches; b++) {
-                make_batch(first + b * BATCH * 3, 3, v == HOT ? HOT_USERS : USERS);
+                make_batch(first + b * BATCH * 3, 3, v <= FULL ? HOT_USERS : USERS);
                 int64_t start_ns = thread_cpu_ns();
 
                 if (v == RAW)
                     through_database(db);
                 else
-                    through_overlay(overlay, v == COLD ? cold : hot);
+                    through_overlay(overlay, caches[v]);
                 spent_ns += thread_cpu_ns() - start_ns;
                 arena_reset(&arena);
             }
             ns[v][round] = (double)spent_ns / (n_batches * BATCH);
         }
-        user_cache_close(cold);
+        user_cache_close(caches[COLD]);
+        user_cache_close(caches[HOT]);
     }
 
     printf("%-12s %14s %14s %8s\n", "user state", "ns/event min", "ns/event med", "ratio");
@@ -199,7 +215,8 @@ int main(int argc, char **argv)
         printf("%-12s %14.1f %14.1f %8.2f\n", names[v], ns[v][0], ns[v][ROUNDS / 2],
                ns[v][ROUNDS / 2] / ns[HOT][ROUNDS / 2]);
     user_overlay_close(overlay);
-    user_cache_close(hot);
+    user_cache_close(caches[WARM]);
+    user_cache_close(caches[FULL]);
     state_db_close(db);
     arena_deinit(&arena);
     snprintf(command, sizeof(command), "rm -rf '%s'", folder);

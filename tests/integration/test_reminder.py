@@ -160,7 +160,7 @@ class Reminders(unittest.TestCase):
             zombie.resume()
             both = (zombie, heir)
             try:  # whatever it comes to is clear within some heartbeats and session timeouts
-                wait_until(lambda: not all(p.running for p in both), 10)
+                wait_until(lambda: not all(p.running for p in both), 15)
             except AssertionError:
                 pass
             self.check_once()

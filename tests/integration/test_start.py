@@ -2,11 +2,11 @@
 # ctest: shared-kafka timeout=180
 
 import json
-import time
+import re
 import unittest
 
 import requests
-from freshet_test import Shop, free_port, register
+from freshet_test import Door, Shop, free_port, make_folder, register, wait_until
 
 
 class Start(unittest.TestCase):
@@ -30,11 +30,30 @@ class Start(unittest.TestCase):
             self.assertIn(word, said[0])
         return freshet
 
+    def wait_for_word(self, freshet, word):
+        """Until /readyz says 503 and the word."""
+        def said():
+            try:
+                answer = freshet.get("/readyz")
+            except requests.RequestException:  # it does not listen yet
+                return False
+            return answer.status_code == 503 and word in answer.json()["missing"]
+        wait_until(said, 30, f"/readyz to speak of the {word}")
+
     def test_an_unknown_setting_names_its_line_and_the_nearest_one(self):
-        self.refused({}, "freshet.yaml:", "wrokers", "workers", text="wrokers: 2\n")
+        freshet = self.refused({}, "freshet.yaml:", "wrokers", "workers", text="wrokers: 2\n")
+        line = 1 + freshet.config.read_text().splitlines().index("wrokers: 2")
+        self.assertIn(f"freshet.yaml:{line}", freshet.log())
+        self.assertFalse((freshet.folder / "state").exists(), "nothing was begun")
 
     def test_broken_yaml_names_its_line(self):
-        self.refused({}, "freshet.yaml:", text="state: [\n")
+        freshet = self.refused({}, "freshet.yaml:", text="state: [\n")
+        self.assertFalse((freshet.folder / "state").exists(), "nothing was begun")
+
+    def test_a_broken_campaign_names_file_line_and_key(self):
+        folder = make_folder("campaigns")
+        (folder / "cart.yaml").write_text("campaign: c\npurpose: marketing\nchanels: [push]\n")
+        self.refused({"campaigns": {"dir": str(folder)}}, "cart.yaml:3", "chanels", "channels")
 
     def test_a_missing_topic_is_named_with_the_command_that_makes_it(self):
         self.refused({"topics": {"orders": f"{self.shop.app}.nowhere"}},
@@ -59,6 +78,8 @@ class Start(unittest.TestCase):
         with self.shop.process() as freshet:
             self.refused({"state": {"dir": str(freshet.folder / "state")},
                           "instance": "another"}, "in use")
+            self.assertTrue(freshet.is_ready(), "the one that has it goes on")
+            self.assertEqual(freshet.terminate(), 0)
 
     def test_a_busy_http_port_is_named(self):
         with self.shop.process() as freshet:
@@ -77,18 +98,26 @@ class Start(unittest.TestCase):
 
     def test_a_broker_that_is_away_is_waited_for(self):
         port = free_port()
-        freshet = self.shop.process({"kafka": {"bootstrap.servers": f"127.0.0.1:{port}"}})
-        freshet.start(ready=False)
-        begin, answer = time.monotonic(), None
-        while time.monotonic() - begin < 30 and (answer is None or "broker" not in answer.text):
-            try:
-                answer = requests.get(f"http://127.0.0.1:{freshet.http_port}/readyz", timeout=5)
-            except requests.ConnectionError:
-                time.sleep(.1)
-        self.assertEqual(answer.status_code, 503)
-        self.assertIn("broker", answer.text)
-        self.assertTrue(freshet.running)
-        self.assertEqual(freshet.terminate(), 0)
+        with self.shop.process({"kafka": {"bootstrap.servers": f"127.0.0.1:{port}"}}).lives() as p:
+            p.start(ready=False)
+            self.wait_for_word(p, "broker")
+            self.assertTrue(p.running)
+            self.assertEqual(p.terminate(20), 0)
+
+    def test_a_registry_that_is_away_is_waited_for(self):
+        door = Door(int(self.shop.cluster.registry_url.split(":")[2].split("/")[0]))
+        door.shut()
+        url = re.sub(r":\d+/", f":{door.port}/", self.shop.cluster.registry_url)
+        with self.shop.process({"registry": {"url": url}}).lives() as p:
+            p.start(ready=False)
+            self.wait_for_word(p, "registry")
+            self.assertEqual(p.terminate(20), 0)
+            p.start(ready=False)
+            self.wait_for_word(p, "registry")
+            door.open()
+            p.wait_ready()
+            self.assertEqual(p.terminate(), 0)
+        door.shut()
 
 
 if __name__ == "__main__":

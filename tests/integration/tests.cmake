@@ -7,10 +7,13 @@
 #   serial        runs alone (it measures time, or fills the machine)
 #   tsan          is registered a second time with the thread-sanitizer program, labelled
 #                 "threads", where there is one (FRESHET_TSAN_BUILD)
+#   release       runs with the release program (it measures memory), and only where there is one
+#                 (FRESHET_RELEASE_BUILD)
 #   timeout=S     seconds; 300 if not said
 set(FRESHET_PYTHON ${PROJECT_SOURCE_DIR}/build/venv/bin/python CACHE FILEPATH
     "Python with deploy/requirements.txt")
 set(FRESHET_TSAN_BUILD "" CACHE PATH "a build folder of the tsan preset, whose tests run here too")
+set(FRESHET_RELEASE_BUILD "" CACHE PATH "a build folder of the release preset, for what measures memory")
 set(integration_dir ${PROJECT_SOURCE_DIR}/tests/integration)
 set(kafka_sh ${PROJECT_SOURCE_DIR}/deploy/kafka/kafka.sh)
 set(shared_kafka ${CMAKE_BINARY_DIR}/shared-kafka)
@@ -45,8 +48,13 @@ foreach(file IN LISTS integration_tests)
   get_filename_component(name ${file} NAME_WE)
   # A changed header is seen at the next build.
   set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
-  integration_test(integration/${name} ${file} $<TARGET_FILE:freshet>
-                   "ASAN_OPTIONS=detect_leaks=1" integration)
+  file(STRINGS ${file} release REGEX "^# ctest:.* release( |$)" LIMIT_COUNT 1)
+  if(NOT release)
+    integration_test(integration/${name} ${file} $<TARGET_FILE:freshet>
+                     "ASAN_OPTIONS=detect_leaks=1" integration)
+  elseif(FRESHET_RELEASE_BUILD)
+    integration_test(integration/${name} ${file} ${FRESHET_RELEASE_BUILD}/freshet "" integration)
+  endif()
   file(STRINGS ${file} tsan REGEX "^# ctest:.* tsan( |$)" LIMIT_COUNT 1)
   if(FRESHET_TSAN_BUILD AND tsan)
     integration_test(threads/${name} ${file} ${FRESHET_TSAN_BUILD}/freshet "${tsan_options}" threads)

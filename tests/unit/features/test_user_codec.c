@@ -87,6 +87,40 @@ static void fullest_state_comes_back_and_its_bytes_are_the_same_again(void **sta
     assert_memory_equal(bytes, again, n);
 }
 
+/* The overlay gives the encoder just this room, so the bound has to hold for any numbers. */
+static void bound_holds_for_the_widest_numbers(void **state)
+{
+    (void)state;
+    fill(&full, str_of("u1"));
+    full.first_ms = full.counters_ms = full.cart_ms = full.profile_ms = INT64_MIN / 2;
+    full.last_ms = INT64_MAX / 2;
+    full.session_start_ms = INT64_MIN / 2;
+    full.n_qualifying = UINT32_MAX;
+    for (int i = 0; i < USER_CART_MAX; i++) {
+        full.cart[i].quantity = INT32_MIN;
+        full.cart[i].price_e4 = INT64_MIN;
+        full.cart[i].time_ms = INT64_MIN / 2;
+    }
+    for (int i = 0; i < USER_CONSENTS_MAX; i++)
+        full.consents[i].time_ms = INT64_MAX / 2;
+    for (int i = 0; i < USER_TIMERS_MAX; i++)
+        full.timers[i].opened_ms = full.timers[i].fire_ms = full.timers[i].due_ms = INT64_MIN;
+    for (int i = 0; i < USER_SENDS_MAX; i++)
+        full.sends[i].time_ms = INT64_MIN / 2;
+    uint32_t bound = user_encoded_bound(&full);
+    uint8_t *exact = malloc(bound);
+    uint32_t n = user_encode(&full, exact, bound);
+
+    assert_true(n > 0);
+    assert_true(bound < n + n / 4); /* and is no waste either */
+    free(exact);
+
+    user_state_init(&full, str_of("u"));
+    full.profile_ms = INT64_MIN / 2;
+    bound = user_encoded_bound(&full);
+    assert_true(user_encode(&full, bytes, bound) > 0);
+}
+
 static void earliest_timer_is_read_without_the_rest(void **state)
 {
     (void)state;
@@ -162,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fullest_state_comes_back_and_its_bytes_are_the_same_again),
+        cmocka_unit_test(bound_holds_for_the_widest_numbers),
         cmocka_unit_test(earliest_timer_is_read_without_the_rest),
         cmocka_unit_test(nobody_is_empty_and_a_profile_alone_is_somebody),
         cmocka_unit_test(every_prefix_and_a_longer_text_are_refused),
