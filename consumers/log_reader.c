@@ -26,8 +26,15 @@ static enum status set(rd_kafka_conf_t *conf, const char *name, const char *valu
     return OK;
 }
 
+/*
+ * RECORDS reads committed records. ENDS asks for the ends of topics and must not: a broker
+ * answers a read_committed client with the last stable offset, which lies before records of
+ * transactions that are being committed, and who stops reading there misses them.
+ */
+enum purpose { RECORDS, GROUP_OFFSETS, ENDS };
+
 static enum status configure(rd_kafka_conf_t *conf, const struct settings *settings,
-                             bool with_group, struct error *err)
+                             enum purpose purpose, struct error *err)
 {
     const struct kafka_properties *const sides[] = {&settings->kafka,
                                                     &settings->kafka_consumer};
@@ -44,8 +51,10 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
         for (uint32_t i = 0; i < sides[side]->n; i++)
             TRY(set(conf, sides[side]->at[i].name, sides[side]->at[i].value, err));
     }
-    TRY(set(conf, "group.id", with_group ? settings->app : "freshet-log-reader", err));
-    TRY(set(conf, "isolation.level", "read_committed", err));
+    TRY(set(conf, "group.id", purpose == GROUP_OFFSETS ? settings->app : "freshet-log-reader",
+            err));
+    TRY(set(conf, "isolation.level", purpose == ENDS ? "read_uncommitted" : "read_committed",
+            err));
     TRY(set(conf, "enable.auto.commit", "false", err));
     TRY(set(conf, "enable.auto.offset.store", "false", err));
     TRY(set(conf, "enable.partition.eof", "true", err));
@@ -64,13 +73,13 @@ static void on_error(rd_kafka_t *consumer, int code, const char *reason, void *c
 }
 
 /* reader: who is told of errors; NULL: nobody. */
-static enum status open_consumer(const struct settings *settings, bool with_group,
+static enum status open_consumer(const struct settings *settings, enum purpose purpose,
                                  struct log_reader *reader, rd_kafka_t **out, struct error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char text[256];
 
-    if (configure(conf, settings, with_group, err) != OK) {
+    if (configure(conf, settings, purpose, err) != OK) {
         rd_kafka_conf_destroy(conf);
         return ERR_INVALID;
     }
@@ -88,7 +97,7 @@ static enum status open_consumer(const struct settings *settings, bool with_grou
 enum status log_consumer_open(const struct settings *settings, bool with_group,
                               rd_kafka_t **out, struct error *err)
 {
-    return open_consumer(settings, with_group, NULL, out, err);
+    return open_consumer(settings, with_group ? GROUP_OFFSETS : RECORDS, NULL, out, err);
 }
 
 /* The question about watermarks has a timeout that librdkafka 2.0.2 does not keep: with the
@@ -137,7 +146,7 @@ enum status log_query_watermarks(const struct settings *settings, const char *to
 {
     rd_kafka_t *consumer;
 
-    TRY(log_consumer_open(settings, false, &consumer, err));
+    TRY(open_consumer(settings, ENDS, NULL, &consumer, err));
     enum status status = query(consumer, topic, partition, timeout_ms, out_low, out_high, err);
 
     rd_kafka_destroy(consumer);
@@ -149,6 +158,7 @@ enum status log_reader_open(const struct settings *settings, struct log_partitio
                             struct error *err)
 {
     struct log_reader *reader = calloc(1, sizeof(*reader));
+    rd_kafka_t *ends = NULL;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
     enum status status = ERR_NOMEM;
     rd_kafka_resp_err_t code;
@@ -157,14 +167,14 @@ enum status log_reader_open(const struct settings *settings, struct log_partitio
         goto done;
     reader->partitions = partitions;
     reader->n = n;
-    if ((status = open_consumer(settings, false, reader, &reader->consumer, err)) != OK)
+    if ((status = open_consumer(settings, RECORDS, reader, &reader->consumer, err)) != OK ||
+        (status = open_consumer(settings, ENDS, NULL, &ends, err)) != OK)
         goto done;
     for (uint32_t i = 0; i < n; i++) {
         struct log_partition *p = &partitions[i];
         int64_t low;
 
-        status =
-            query(reader->consumer, p->topic, p->partition, timeout_ms, &low, &p->high, err);
+        status = query(ends, p->topic, p->partition, timeout_ms, &low, &p->high, err);
         if (status != OK)
             goto done;
         if (p->next < low)
@@ -181,6 +191,8 @@ enum status log_reader_open(const struct settings *settings, struct log_partitio
     reader = NULL;
     status = OK;
 done:
+    if (ends)
+        rd_kafka_destroy(ends);
     rd_kafka_topic_partition_list_destroy(list);
     log_reader_close(reader);
     return status;

@@ -181,7 +181,7 @@ static enum status put_all(struct worker *worker, struct task_position *position
 static bool enter_cache(void *context, const struct overlay_value *value)
 {
     (void)context;
-    ensure(user_cache_put(value->cache, value->user_id, value->hash, value->bytes,
+    ensure(user_cache_put(value->cache, value->found, value->user_id, value->hash, value->bytes,
                           value->len) == OK);
     return true;
 }

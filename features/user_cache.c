@@ -34,8 +34,8 @@ enum {
 
 enum entry_flags { ENTRY_DIRTY = 1, ENTRY_FLUSHING = 2, ENTRY_ORPHAN = 4 };
 
-struct entry {
-    struct entry *next;
+struct user_cache_entry {
+    struct user_cache_entry *next;
     uint64_t hash;
     uint32_t key_len, value_len;
     uint32_t value_capacity;
@@ -56,9 +56,9 @@ struct user_cache {
     uint16_t task;
     size_t budget_bytes;
     _Atomic size_t bytes, dirty_bytes;
-    struct entry **buckets;
+    struct user_cache_entry **buckets;
     size_t n_buckets, n_entries, hand;
-    struct entry **dirty;
+    struct user_cache_entry **dirty;
     uint32_t n_dirty, dirty_capacity;
     struct hint *hints;
     uint32_t n_hints, hints_capacity;
@@ -67,12 +67,12 @@ struct user_cache {
     size_t position_len;
 };
 
-static size_t entry_bytes(const struct entry *entry)
+static size_t entry_bytes(const struct user_cache_entry *entry)
 {
     return sizeof(*entry) + ENTRY_OVERHEAD + entry->key_len + entry->value_capacity;
 }
 
-static struct str entry_key(const struct entry *entry)
+static struct str entry_key(const struct user_cache_entry *entry)
 {
     return (struct str){entry->bytes, entry->key_len};
 }
@@ -101,7 +101,7 @@ void user_cache_close(struct user_cache *cache)
     if (!cache)
         return;
     for (size_t b = 0; b < cache->n_buckets; b++) {
-        for (struct entry *entry = cache->buckets[b], *next; entry; entry = next) {
+        for (struct user_cache_entry *entry = cache->buckets[b], *next; entry; entry = next) {
             next = entry->next;
             free(entry);
         }
@@ -116,10 +116,10 @@ void user_cache_close(struct user_cache *cache)
     free(cache);
 }
 
-static struct entry **find_link(const struct user_cache *cache, struct str user_id,
-                                uint64_t hash)
+static struct user_cache_entry **find_link(const struct user_cache *cache, struct str user_id,
+                                           uint64_t hash)
 {
-    struct entry **link = &cache->buckets[hash & (cache->n_buckets - 1)];
+    struct user_cache_entry **link = &cache->buckets[hash & (cache->n_buckets - 1)];
 
     while (*link && ((*link)->hash != hash || !str_equal(entry_key(*link), user_id)))
         link = &(*link)->next;
@@ -128,7 +128,7 @@ static struct entry **find_link(const struct user_cache *cache, struct str user_
 
 void user_cache_prefetch(const struct user_cache *cache, uint64_t hash, int step)
 {
-    struct entry **bucket = &cache->buckets[hash & (cache->n_buckets - 1)];
+    struct user_cache_entry **bucket = &cache->buckets[hash & (cache->n_buckets - 1)];
 
     if (step == 0) {
         __builtin_prefetch(bucket);
@@ -140,17 +140,17 @@ void user_cache_prefetch(const struct user_cache *cache, uint64_t hash, int step
     }
 }
 
-bool user_cache_find(struct user_cache *cache, struct str user_id, uint64_t hash,
-                     const uint8_t **out, size_t *out_len)
+struct user_cache_entry *user_cache_find(struct user_cache *cache, struct str user_id,
+                                         uint64_t hash, const uint8_t **out, size_t *out_len)
 {
-    struct entry *entry = *find_link(cache, user_id, hash);
+    struct user_cache_entry *entry = *find_link(cache, user_id, hash);
 
     if (!entry)
-        return false;
+        return NULL;
     atomic_store_explicit(&entry->used, 1, memory_order_relaxed);
     *out = (const uint8_t *)entry->bytes + entry->key_len;
     *out_len = entry->value_len;
-    return true;
+    return entry;
 }
 
 enum status user_cache_miss(struct user_cache *cache, struct str user_id, char **out,
@@ -171,12 +171,12 @@ static void add_bytes(_Atomic size_t *counter, size_t n)
 
 /* Takes an entry that is no longer linked: out of the dirty array, and out of memory unless
  * the flusher is writing it. */
-static void release_entry(struct user_cache *cache, struct entry *entry)
+static void release_entry(struct user_cache *cache, struct user_cache_entry *entry)
 {
     add_bytes(&cache->bytes, -entry_bytes(entry));
     cache->n_entries--;
     if (entry->flags & ENTRY_DIRTY) {
-        struct entry *last = cache->dirty[--cache->n_dirty];
+        struct user_cache_entry *last = cache->dirty[--cache->n_dirty];
 
         cache->dirty[entry->dirty_index] = last;
         last->dirty_index = entry->dirty_index;
@@ -191,12 +191,12 @@ static void release_entry(struct user_cache *cache, struct entry *entry)
 static void grow(struct user_cache *cache)
 {
     size_t n = cache->n_buckets * 2;
-    struct entry **buckets = calloc(n, sizeof(*buckets));
+    struct user_cache_entry **buckets = calloc(n, sizeof(*buckets));
 
     if (!buckets)
         return; /* longer chains, nothing worse */
     for (size_t b = 0; b < cache->n_buckets; b++) {
-        for (struct entry *entry = cache->buckets[b], *next; entry; entry = next) {
+        for (struct user_cache_entry *entry = cache->buckets[b], *next; entry; entry = next) {
             next = entry->next;
             entry->next = buckets[entry->hash & (n - 1)];
             buckets[entry->hash & (n - 1)] = entry;
@@ -214,10 +214,10 @@ static void evict(struct user_cache *cache)
     for (size_t passed = 0; passed < cache->n_buckets * 2; passed++) {
         if (atomic_load_explicit(&cache->bytes, memory_order_relaxed) <= cache->budget_bytes)
             return;
-        struct entry **link = &cache->buckets[cache->hand];
+        struct user_cache_entry **link = &cache->buckets[cache->hand];
 
         while (*link) {
-            struct entry *entry = *link;
+            struct user_cache_entry *entry = *link;
 
             if (!entry->flags &&
                 !atomic_exchange_explicit(&entry->used, 0, memory_order_relaxed)) {
@@ -236,7 +236,7 @@ static bool reserve_dirty(struct user_cache *cache)
     if (cache->n_dirty < cache->dirty_capacity)
         return true;
     uint32_t capacity = cache->dirty_capacity ? cache->dirty_capacity * 2 : 1024;
-    struct entry **dirty = realloc(cache->dirty, capacity * sizeof(*dirty));
+    struct user_cache_entry **dirty = realloc(cache->dirty, capacity * sizeof(*dirty));
 
     if (!dirty)
         return false;
@@ -245,7 +245,7 @@ static bool reserve_dirty(struct user_cache *cache)
     return true;
 }
 
-static void mark_dirty(struct user_cache *cache, struct entry *entry)
+static void mark_dirty(struct user_cache *cache, struct user_cache_entry *entry)
 {
     entry->flags |= ENTRY_DIRTY;
     entry->dirty_index = cache->n_dirty;
@@ -253,38 +253,52 @@ static void mark_dirty(struct user_cache *cache, struct entry *entry)
     add_bytes(&cache->dirty_bytes, entry_bytes(entry));
 }
 
-static struct entry *new_entry(struct str user_id, uint64_t hash, size_t len)
+static struct user_cache_entry *new_entry(struct str user_id, uint64_t hash, size_t len)
 {
     size_t capacity = (len + VALUE_ROUND - 1) & ~(size_t)(VALUE_ROUND - 1);
-    struct entry *entry = malloc(sizeof(*entry) + user_id.len + capacity);
+    struct user_cache_entry *entry = malloc(sizeof(*entry) + user_id.len + capacity);
 
     if (!entry)
         return NULL;
-    *entry = (struct entry){
+    *entry = (struct user_cache_entry){
         .hash = hash, .key_len = user_id.len, .value_capacity = (uint32_t)capacity};
     memcpy(entry->bytes, user_id.ptr, user_id.len);
     return entry;
 }
 
-enum status user_cache_put(struct user_cache *cache, struct str user_id, uint64_t hash,
-                           const uint8_t *bytes, size_t len)
+static bool has_room(const struct user_cache_entry *entry, size_t len)
 {
-    struct entry **link = find_link(cache, user_id, hash);
-    struct entry *old = *link, *entry = old;
+    return entry && !(entry->flags & ENTRY_FLUSHING) && entry->value_capacity >= len;
+}
 
-    if (!reserve_dirty(cache))
+/* An entry with room for the value, in the place of the person's old one. NULL: no memory. */
+static struct user_cache_entry *entry_for(struct user_cache *cache, struct str user_id,
+                                          uint64_t hash, size_t len)
+{
+    struct user_cache_entry **link = find_link(cache, user_id, hash), *old = *link, *entry;
+
+    if (has_room(old, len))
+        return old;
+    entry = new_entry(user_id, hash, len);
+    if (!entry)
+        return NULL;
+    entry->next = old ? old->next : NULL;
+    *link = entry;
+    cache->n_entries++;
+    add_bytes(&cache->bytes, entry_bytes(entry));
+    if (old)
+        release_entry(cache, old);
+    return entry;
+}
+
+enum status user_cache_put(struct user_cache *cache, struct user_cache_entry *found,
+                           struct str user_id, uint64_t hash, const uint8_t *bytes, size_t len)
+{
+    struct user_cache_entry *entry = found;
+
+    if (!reserve_dirty(cache) ||
+        (!has_room(entry, len) && !(entry = entry_for(cache, user_id, hash, len))))
         return ERR_NOMEM;
-    if (!old || (old->flags & ENTRY_FLUSHING) || old->value_capacity < len) {
-        entry = new_entry(user_id, hash, len);
-        if (!entry)
-            return ERR_NOMEM;
-        entry->next = old ? old->next : NULL;
-        *link = entry;
-        cache->n_entries++;
-        add_bytes(&cache->bytes, entry_bytes(entry));
-        if (old)
-            release_entry(cache, old);
-    }
     if (len)
         memcpy(entry->bytes + entry->key_len, bytes, len);
     entry->value_len = (uint32_t)len;
@@ -339,7 +353,7 @@ enum status user_cache_read(struct user_cache *cache, struct str user_id, uint8_
     size_t len;
 
     pthread_mutex_lock(&cache->lock);
-    bool here = user_cache_find(cache, user_id, hash, &bytes, &len);
+    bool here = NULL != user_cache_find(cache, user_id, hash, &bytes, &len);
 
     if (here && len) {
         *out = malloc(len);
@@ -357,7 +371,7 @@ enum status user_cache_read(struct user_cache *cache, struct str user_id, uint8_
 /* ---- the flusher ---- */
 
 struct cycle {
-    struct entry **entries;
+    struct user_cache_entry **entries;
     uint32_t n;
     struct hint *hints;
     uint32_t n_hints;
@@ -410,7 +424,7 @@ static void return_entries(struct user_cache *cache, struct cycle *cycle, uint32
 {
     pthread_mutex_lock(&cache->lock);
     for (uint32_t i = from; i < cycle->n; i++) {
-        struct entry *entry = cycle->entries[i];
+        struct user_cache_entry *entry = cycle->entries[i];
 
         if (entry->flags & ENTRY_ORPHAN) {
             free(entry);
@@ -431,7 +445,7 @@ static void return_entries(struct user_cache *cache, struct cycle *cycle, uint32
 
 static int by_key(const void *a, const void *b)
 {
-    const struct entry *const *x = a, *const *y = b;
+    const struct user_cache_entry *const *x = a, *const *y = b;
 
     return str_compare(entry_key(*x), entry_key(*y));
 }
@@ -443,7 +457,7 @@ static enum status write_cycle(struct user_cache *cache, struct cycle *cycle,
         state_write_remove_hint(write, cache->task, cycle->hints[i].fire_ms,
                                 cycle->hints[i].user_id);
     for (uint32_t i = 0; i < cycle->n; i++) {
-        const struct entry *entry = cycle->entries[i];
+        const struct user_cache_entry *entry = cycle->entries[i];
 
         state_write_user(write, cache->task, entry_key(entry), entry->bytes + entry->key_len,
                          entry->value_len);

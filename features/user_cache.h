@@ -13,17 +13,19 @@
 #include "features/state_db.h"
 
 struct user_cache;
+struct user_cache_entry;
 
 enum status user_cache_open(uint16_t task, struct state_db *db, size_t budget_bytes,
                             struct user_cache **out);
 void user_cache_close(struct user_cache *cache); /* dirty values are forgotten */
 
 /**
- * The worker: a person's committed bytes from memory; false: not here (ask the database).
+ * The worker: a person's committed bytes from memory; NULL: not here (ask the database).
  * The bytes stay valid until the worker's next user_cache_put. len 0: known to be absent.
+ * The entry stays until the worker's next unlock: put() with it looks nothing up again.
  */
-bool user_cache_find(struct user_cache *cache, struct str user_id, uint64_t hash,
-                     const uint8_t **out, size_t *out_len);
+struct user_cache_entry *user_cache_find(struct user_cache *cache, struct str user_id,
+                                         uint64_t hash, const uint8_t **out, size_t *out_len);
 
 /**
  * The worker, ahead of find() for a batch: first for all hashes with step 0, then with step 1.
@@ -31,16 +33,20 @@ bool user_cache_find(struct user_cache *cache, struct str user_id, uint64_t hash
  */
 void user_cache_prefetch(const struct user_cache *cache, uint64_t hash, int step);
 
-/** The worker, when find() says false: the database's bytes, malloc'ed. ERR_NOT_FOUND, ERR_IO.
+/** The worker, when find() says NULL: the database's bytes, malloc'ed. ERR_NOT_FOUND, ERR_IO.
  */
 enum status user_cache_miss(struct user_cache *cache, struct str user_id, char **out,
                             size_t *out_len);
 
 /* The worker, after a commit: lock, put every value, unlock with the new changelog end. */
 void user_cache_lock(struct user_cache *cache);
-/** len 0: the person is gone (kept as a dirty mark until flushed). ERR_NOMEM. */
-enum status user_cache_put(struct user_cache *cache, struct str user_id, uint64_t hash,
-                           const uint8_t *bytes, size_t len);
+/**
+ * found: what find() gave for this person since the last unlock, and no put() replaced since;
+ * NULL if it gave none. len 0: the person is gone (kept as a dirty mark until flushed).
+ * ERR_NOMEM.
+ */
+enum status user_cache_put(struct user_cache *cache, struct user_cache_entry *found,
+                           struct str user_id, uint64_t hash, const uint8_t *bytes, size_t len);
 /** A timer hint that has been dealt with: its key goes with the next flush. */
 void user_cache_drop_hint(struct user_cache *cache, int64_t fire_ms, struct str user_id);
 /** changelog_next: every value put so far lies before it. position: the task's newest. */

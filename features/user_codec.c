@@ -19,6 +19,8 @@
 
 enum { USER_VERSION = 1, ITEM_BYTES = 16 };
 
+_Static_assert(sizeof(struct user_item) == ITEM_BYTES, "copied as it is");
+
 void user_state_init(struct user_state *user, struct str user_id)
 {
     /* The arrays stay as they are: only their first n_… entries mean anything. */
@@ -58,6 +60,39 @@ static int64_t next_fire(const struct user_state *user)
     return earliest;
 }
 
+/* Two words, little-endian: the item, and time << 16 | action << 8 | n. Where that is how the
+ * struct lies in memory, copying is all there is to do (and compilers see that it is). */
+static void store_item(uint8_t *at, const struct user_item *item)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(at, item, ITEM_BYTES);
+#else
+    uint64_t words[2] = {htole64(item->item), htole64((uint64_t)item->time_ms << 16 |
+                                                      (uint64_t)item->action << 8 | item->n)};
+
+    memcpy(at, words, ITEM_BYTES);
+#endif
+}
+
+static struct user_item load_item(const uint8_t *at)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    struct user_item item;
+
+    memcpy(&item, at, ITEM_BYTES);
+    return item;
+#else
+    uint64_t words[2];
+
+    memcpy(words, at, ITEM_BYTES);
+    words[1] = le64toh(words[1]);
+    return (struct user_item){.item = le64toh(words[0]),
+                              .time_ms = (int64_t)words[1] >> 16,
+                              .action = (words[1] >> 8) & 255,
+                              .n = words[1] & 255};
+#endif
+}
+
 static void put_items(struct byte_writer *w, const struct user_state *user)
 {
     bytes_put_u8(w, user->n_items);
@@ -65,14 +100,8 @@ static void put_items(struct byte_writer *w, const struct user_state *user)
     bytes_put_zigzag(w, user->last_ms - user->session_start_ms);
     uint8_t *at = bytes_room(w, user->n_items * (size_t)ITEM_BYTES);
 
-    for (int i = 0; at && i < user->n_items; i++) {
-        const struct user_item *item = &user->items[i];
-        uint64_t words[2] = {
-            htole64(item->item),
-            htole64((uint64_t)item->time_ms << 16 | (uint64_t)item->action << 8 | item->n)};
-
-        memcpy(at + (size_t)i * ITEM_BYTES, words, ITEM_BYTES);
-    }
+    for (int i = 0; at && i < user->n_items; i++)
+        store_item(at + (size_t)i * ITEM_BYTES, &user->items[i]);
 }
 
 static void put_event_ids(struct byte_writer *w, const struct user_state *user)
@@ -200,16 +229,8 @@ static void get_items(struct byte_reader *r, struct user_state *user)
     user->session_start_ms = user->last_ms - bytes_get_zigzag(r);
     const uint8_t *at = bytes_take(r, user->n_items * (size_t)ITEM_BYTES);
 
-    for (int i = 0; at && i < user->n_items; i++) {
-        uint64_t words[2];
-
-        memcpy(words, at + (size_t)i * ITEM_BYTES, ITEM_BYTES);
-        words[1] = le64toh(words[1]);
-        user->items[i] = (struct user_item){.item = le64toh(words[0]),
-                                            .time_ms = (int64_t)words[1] >> 16,
-                                            .action = (uint8_t)(words[1] >> 8),
-                                            .n = (uint8_t)words[1]};
-    }
+    for (int i = 0; at && i < user->n_items; i++)
+        user->items[i] = load_item(at + (size_t)i * ITEM_BYTES);
 }
 
 static void get_event_ids(struct byte_reader *r, struct user_state *user)

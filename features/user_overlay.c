@@ -130,7 +130,9 @@ static enum status load(struct user_overlay *overlay, struct overlay_value *valu
     char *from_db = NULL;
     enum status status;
 
-    if (user_cache_find(value->cache, value->user_id, value->hash, &value->bytes, &value->len))
+    value->found =
+        user_cache_find(value->cache, value->user_id, value->hash, &value->bytes, &value->len);
+    if (value->found)
         return OK;
     status = user_cache_miss(value->cache, value->user_id, &from_db, &value->len);
     if (status == ERR_NOT_FOUND) {

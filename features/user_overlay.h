@@ -53,6 +53,7 @@ struct overlay_value {
     const uint8_t *bytes; /* len 0: the person goes */
     size_t len;
     struct user_cache *cache;
+    struct user_cache_entry *found; /* in the cache, for user_cache_put() */
 };
 
 /** After scatter: every changed value, in order of first touch; false from each() stops. */

@@ -22,11 +22,12 @@ enum {
     SESSION_GAP_MS = 30 * 60 * 1000,
 };
 
+/* 16 bytes, on a little-endian machine the bytes of features/user_codec.c as they are. */
 struct user_item {
     uint64_t item;
-    int64_t time_ms; /* of the last event with it */
-    uint8_t action;  /* strongest action in this session or since it entered: enum action */
-    uint8_t n;       /* events with it, saturating */
+    uint64_t n : 8;       /* events with it, saturating */
+    uint64_t action : 8;  /* strongest in this session or since it entered: enum action */
+    int64_t time_ms : 48; /* of the last event with it; until the year 6429 */
 };
 
 struct cart_item {

@@ -74,7 +74,7 @@ static void make_batch(uint32_t first_user, uint32_t step, uint32_t n_users)
 static bool enter_cache(void *context, const struct overlay_value *value)
 {
     (void)context;
-    return user_cache_put(value->cache, value->user_id, value->hash, value->bytes,
+    return user_cache_put(value->cache, value->found, value->user_id, value->hash, value->bytes,
                           value->len) == OK;
 }
 

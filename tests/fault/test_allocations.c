@@ -100,7 +100,8 @@ static enum status commit_into_cache(void)
     if (status != OK)
         return status;
     user_cache_lock(cache);
-    status = user_cache_put(cache, str_of("u"), hash64(str_of("u")), (const uint8_t *)"v", 1);
+    status =
+        user_cache_put(cache, NULL, str_of("u"), hash64(str_of("u")), (const uint8_t *)"v", 1);
     user_cache_unlock(cache, 1, (const uint8_t *)"p", 1);
     if (status == OK)
         status = user_cache_read(cache, str_of("u"), &bytes, &len);

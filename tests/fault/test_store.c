@@ -44,7 +44,7 @@ static void commit(int user, const char *value, int64_t changelog_next)
 
     snprintf(id, sizeof(id), "u%d", user);
     user_cache_lock(cache);
-    assert_int_equal(user_cache_put(cache, str_of(id), hash64(str_of(id)),
+    assert_int_equal(user_cache_put(cache, NULL, str_of(id), hash64(str_of(id)),
                                     (const uint8_t *)value, strlen(value)),
                      OK);
     user_cache_unlock(cache, changelog_next, (const uint8_t *)"pos", 3);

@@ -50,8 +50,10 @@ static void fill_user(struct user_state *user)
     user->session_start_ms = 1317454885000;
     user->n_items = 2;
     user->n_session = 1;
-    user->items[0] = (struct user_item){0x1122334455667788, 1317454900000, ACTION_VIEW, 1};
-    user->items[1] = (struct user_item){0xab, 1317454885000, ACTION_ADD_TO_CART, 2};
+    user->items[0] = (struct user_item){
+        .item = 0x1122334455667788, .time_ms = 1317454900000, .action = ACTION_VIEW, .n = 1};
+    user->items[1] = (struct user_item){
+        .item = 0xab, .time_ms = 1317454885000, .action = ACTION_ADD_TO_CART, .n = 2};
     user->n_counters = 3;
     user->counters_ms = 1317454900000;
     user->counters[0] = 1.9999971f;

@@ -113,7 +113,8 @@ static struct session *session_of(struct replay *replay, uint64_t key)
 static void session_add(struct session *session, const struct click *click)
 {
     uint32_t at = 0;
-    struct user_item item = {click->item, click->time_ms, ACTION_VIEW, 1};
+    struct user_item item = {
+        .item = click->item, .time_ms = click->time_ms, .action = ACTION_VIEW, .n = 1};
 
     while (at < session->n && session->items[at].item != click->item)
         at++;

@@ -68,8 +68,10 @@ static void learn_clicks(void)
         events.lines[i] = &lines[i];
         events.n_lines[i] = 1;
         for (int j = 0; j <= i; j++) /* newest first */
-            snapshots[i].items[j] =
-                (struct user_item){lines[i - j].item, T0 + (i - j) * 1000, ACTION_VIEW, 1};
+            snapshots[i].items[j] = (struct user_item){.item = lines[i - j].item,
+                                                       .time_ms = T0 + (i - j) * 1000,
+                                                       .action = ACTION_VIEW,
+                                                       .n = 1};
         snapshots[i].n = (uint8_t)(i + 1);
         snapshots[i].n_before = (uint8_t)i;
         memcpy(snapshots[i].before_items, snapshots[i].items + 1,
@@ -93,11 +95,12 @@ static void put_user(struct task_home *home, const char *id)
     user.n_events = 1;
     user.first_ms = user.last_ms = user.session_start_ms = T0;
     user.n_items = user.n_session = 1;
-    user.items[0] = (struct user_item){hash64(str_of("a")), T0, ACTION_VIEW, 1};
+    user.items[0] = (struct user_item){
+        .item = hash64(str_of("a")), .time_ms = T0, .action = ACTION_VIEW, .n = 1};
     user.n_sends = 1;
     user.sends[0] = (struct user_send){T0, CHANNEL_PUSH, PURPOSE_MARKETING};
     user_cache_lock(home->cache);
-    assert_int_equal(user_cache_put(home->cache, str_of(id), hash64(str_of(id)), bytes,
+    assert_int_equal(user_cache_put(home->cache, NULL, str_of(id), hash64(str_of(id)), bytes,
                                     user_encode(&user, bytes, sizeof(bytes))),
                      OK);
     user_cache_unlock(home->cache, 1, bytes, 1);

@@ -56,7 +56,8 @@ static void commit(struct user_cache *cache, const char *user, const void *bytes
                    int64_t changelog_next)
 {
     user_cache_lock(cache);
-    assert_int_equal(user_cache_put(cache, str_of(user), hash64(str_of(user)), bytes, len), OK);
+    assert_int_equal(
+        user_cache_put(cache, NULL, str_of(user), hash64(str_of(user)), bytes, len), OK);
     user_cache_unlock(cache, changelog_next, (const uint8_t *)"pos", 3);
 }
 

@@ -74,7 +74,8 @@ static inline void shopper_add(struct shopper *shopper, uint64_t item, int64_t t
     else if (at == shopper->n)
         at--;
     memmove(&shopper->items[1], &shopper->items[0], at * sizeof(shopper->items[0]));
-    shopper->items[0] = (struct user_item){item, time_ms, ACTION_VIEW, 1};
+    shopper->items[0] =
+        (struct user_item){.item = item, .time_ms = time_ms, .action = ACTION_VIEW, .n = 1};
 }
 
 /* One live lane: the shopper does something with an item, and the worker learns from it. */
@@ -124,7 +125,10 @@ static inline struct ranking world_list(struct world *world, uint32_t k,
 
     for (; newest_first && newest_first[request.n_items]; request.n_items++)
         items[request.n_items] =
-            (struct user_item){key_of(newest_first[request.n_items]), T0, ACTION_VIEW, 1};
+            (struct user_item){.item = key_of(newest_first[request.n_items]),
+                               .time_ms = T0,
+                               .action = ACTION_VIEW,
+                               .n = 1};
     rank_lists(view, world->scratch, 1, &request, k, &ranking);
     item_view_release(world->fold, view);
     return ranking;

@@ -150,7 +150,8 @@ static void row_with_very_many_pairs_is_split(void **state)
     for (uint32_t i = 0; i < 40000; i++) {
         struct shopper shopper = {.n = 1};
 
-        shopper.items[0] = (struct user_item){i * 0x9e3779b97f4a7c15u + 1, T0, ACTION_VIEW, 1};
+        shopper.items[0] = (struct user_item){
+            .item = i * 0x9e3779b97f4a7c15u + 1, .time_ms = T0, .action = ACTION_VIEW, .n = 1};
         world_event(world, &shopper, "hot", ACTION_VIEW, T0);
     }
     emitted = emit(world);

@@ -26,7 +26,8 @@ static void check_list(struct shared *shared, const struct item_view *view,
         char id[16];
 
         snprintf(id, sizeof(id), "i%u", (uint32_t)(random_next(seed) % ITEMS));
-        items[i] = (struct user_item){key_of(id), T0, ACTION_VIEW, 1};
+        items[i] = (struct user_item){
+            .item = key_of(id), .time_ms = T0, .action = ACTION_VIEW, .n = 1};
     }
     rank_lists(view, scratch, 1, &request, 20, &first);
     rank_lists(view, scratch, 1, &request, 20, &second);

@@ -166,8 +166,9 @@ static void page_item_acts_as_the_newest(void **state)
 {
     struct world *world = *state;
     const struct item_view *view;
-    struct user_item items[2] = {{key_of("c"), T0, ACTION_VIEW, 1},
-                                 {key_of("a"), T0, ACTION_VIEW, 1}};
+    struct user_item items[2] = {
+        {.item = key_of("c"), .time_ms = T0, .action = ACTION_VIEW, .n = 1},
+        {.item = key_of("a"), .time_ms = T0, .action = ACTION_VIEW, .n = 1}};
     struct rank_request on_page = {2, items, T0, key_of("a")};
     struct ranking page, same;
 
@@ -199,7 +200,8 @@ static void longest_session_fits(void **state)
         char id[16];
 
         snprintf(id, sizeof(id), "i%u", i);
-        items[i] = (struct user_item){key_of(id), T0, ACTION_VIEW, 1};
+        items[i] = (struct user_item){
+            .item = key_of(id), .time_ms = T0, .action = ACTION_VIEW, .n = 1};
     }
     rank_lists(world->fold->newest, world->scratch, 1, &request, 50, &list);
     assert_is_a_list(world, &list, 50);
@@ -247,8 +249,9 @@ static void lists_do_not_depend_on_their_neighbours(void **state)
 {
     enum { N = 70000 }; /* the stamp of the scratch wraps once */
     struct world *world = *state;
-    struct user_item one = {key_of("i7"), T0, ACTION_VIEW, 1};
-    struct user_item other = {key_of("i90"), T0, ACTION_VIEW, 1};
+    struct user_item one = {.item = key_of("i7"), .time_ms = T0, .action = ACTION_VIEW, .n = 1};
+    struct user_item other = {
+        .item = key_of("i90"), .time_ms = T0, .action = ACTION_VIEW, .n = 1};
     struct rank_request requests[2] = {{1, &one, T0, 0}, {1, &other, T0, 0}};
     struct ranking alone, lists[2];
 
