@@ -62,7 +62,9 @@ class BrokerAway(unittest.TestCase):
         with self.shop.process({"workers": 2, "idle_after": "1h"}) as freshet:
             self.feed.send_events(self.shop)
             wait_until(lambda: self.shop.read("recommendations", decode=False), 30, "lists")
-            self.cluster.broker.kill()
+            # Not kill -9: a lone broker of 4.4.0 killed in the middle of a commit is elected
+            # twice at its next start and then never writes the markers of that transaction.
+            self.cluster.broker.stop()
             begin = time.monotonic()
             self.assertEqual(freshet.terminate(SECONDS_TO_STOP), 0)
             print(f"stopped after {time.monotonic() - begin:.1f} s without a broker")
