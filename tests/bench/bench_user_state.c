@@ -84,10 +84,14 @@ static void through_overlay(struct user_overlay *overlay, struct user_cache *cac
     static struct lane_items snapshot;
     struct user_state *user;
 
-    for (int step = 0; step < 2; step++) {
-        for (uint32_t lane = 0; lane < BATCH; lane++)
-            user_cache_prefetch(cache, hash64(batch.user_id[lane]), step);
+    uint64_t hashes[BATCH];
+
+    for (uint32_t lane = 0; lane < BATCH; lane++) {
+        hashes[lane] = hash64(batch.user_id[lane]);
+        user_cache_prefetch(cache, hashes[lane], 0);
     }
+    for (uint32_t lane = 0; lane < BATCH; lane++)
+        user_cache_prefetch(cache, hashes[lane], 1);
     for (uint32_t lane = 0; lane < BATCH; lane++) {
         if (user_overlay_slots_left(overlay) == 0 && user_overlay_scatter(overlay) != OK)
             die("scatter");
