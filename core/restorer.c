@@ -246,17 +246,33 @@ static enum status open_home(struct runtime *runtime, const struct request *requ
     return status;
 }
 
-/* Group offsets are a check (the changelog's position decides; theirs may have expired). */
-static void compare_offsets(const struct runtime *runtime, const struct task_home *home,
-                            const int64_t committed[N_USER_TOPICS])
+/*
+ * Group offsets are a check: the changelog's position decides, and theirs may have expired.
+ * A group that is ahead of the state means that part of the changelog is missing, or that
+ * somebody moved the group; going on would send what has been sent.
+ */
+static enum status compare_offsets(const struct runtime *runtime, const struct task_home *home,
+                                   const int64_t committed[N_USER_TOPICS], struct error *err)
 {
     for (int topic = 0; topic < N_USER_TOPICS; topic++) {
-        if (committed[topic] >= 0 && committed[topic] != home->position.next[topic])
+        const char *name = topic_text(runtime->settings, (enum input_topic)topic);
+        int64_t position = home->position.next[topic];
+
+        if (committed[topic] > position)
+            return error_set(err, ERR_STATE,
+                             "group '%s' has committed offset %lld of '%s' partition %u, but "
+                             "'%s-changelog' knows the task up to %lld: going on would send "
+                             "lists twice. Bring the changelog back, or set the group's offset "
+                             "to %lld if sending again is wanted",
+                             runtime->settings->app, (long long)committed[topic], name,
+                             home->task, runtime->settings->app, (long long)position,
+                             (long long)position);
+        if (committed[topic] >= 0 && committed[topic] != position)
             log_warn("group_offset_differs",
-                     "topic=%s partition=%u committed=%lld position=%lld used=position",
-                     topic_text(runtime->settings, (enum input_topic)topic), home->task,
-                     (long long)committed[topic], (long long)home->position.next[topic]);
+                     "topic=%s partition=%u committed=%lld position=%lld used=position", name,
+                     home->task, (long long)committed[topic], (long long)position);
     }
+    return OK;
 }
 
 static void serve(struct restorer *restorer, const struct request *request)
@@ -277,8 +293,10 @@ static void serve(struct restorer *restorer, const struct request *request)
         if (status == ERR_TIMEOUT)
             log_warn("task_waits", "task=%d reason=\"%s\"", request->task, err.text);
     } while (status == ERR_TIMEOUT && !atomic_load(&runtime->stopping));
-    if (status == OK)
-        compare_offsets(runtime, home, committed);
+    if (status == OK && (status = compare_offsets(runtime, home, committed, &err)) != OK) {
+        task_home_release(home);
+        home = NULL;
+    }
     worker_post_restored(request->worker, request->task, home, status == OK ? NULL : &err);
 }
 

@@ -6,7 +6,8 @@ import re
 import unittest
 
 import requests
-from freshet_test import Door, Shop, free_port, make_folder, register, wait_until
+from confluent_kafka import Consumer, TopicPartition
+from freshet_test import Door, Shop, click, free_port, make_folder, register, wait_until
 
 
 class Start(unittest.TestCase):
@@ -64,6 +65,25 @@ class Start(unittest.TestCase):
             other.create_topics()
             self.refused({"topics": {"reviews": other.topic("reviews")}}, "partitions",
                          other.topic("reviews"))
+
+    def test_a_group_ahead_of_the_state_would_send_twice(self):
+        with Shop(cluster=self.shop.cluster, partitions=2) as other:
+            other.create_topics()
+            other.register_schemas()
+            other.send("clickstream", [click("anna", "teapot")])
+            consumer = Consumer({"bootstrap.servers": other.cluster.bootstrap,
+                                 "group.id": other.app})
+            try:
+                consumer.commit(offsets=[TopicPartition(other.topic("clickstream"), p, 1)
+                                         for p in range(2)], asynchronous=False)
+            finally:
+                consumer.close()
+            freshet = other.process()
+            freshet.start(ready=False)
+            self.assertEqual(freshet.wait_exit(60), 1)
+            self.assertIn(f"group '{other.app}' has committed offset 1", freshet.log())
+            self.assertIn("would send lists twice", freshet.log())
+            self.assertEqual(other.read("recommendations"), [])
 
     def test_a_state_folder_of_another_app_is_left_alone(self):
         freshet = self.shop.process()
