@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 #include "core/item_snapshot.h"
+#include "core/item_table.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -144,8 +145,11 @@ static void *run(void *context)
         int64_t interval_ns = runtime->settings->state.snapshot_interval_ms * 1000000;
 
         usleep(TICK_US);
-        if (!atomic_load(&runtime->items_ready) ||
-            clock_mono_ns() - keeper->last_ns < interval_ns)
+        if (!atomic_load(&runtime->items_ready))
+            continue;
+        if (runtime->item_table)
+            item_table_tick(runtime->item_table);
+        if (clock_mono_ns() - keeper->last_ns < interval_ns)
             continue;
         write_snapshot(keeper);
         keeper->last_ns = clock_mono_ns();
@@ -162,6 +166,10 @@ enum status item_keeper_start(struct runtime *runtime, struct item_keeper **out,
     if (!keeper)
         return error_set(err, ERR_NOMEM, "item keeper: out of memory");
     keeper->runtime = runtime;
+    if (!runtime->embedded && !(runtime->item_table = item_table_open(runtime))) {
+        free(keeper);
+        return error_set(err, ERR_NOMEM, "item keeper: out of memory");
+    }
     keeper->last_ns = clock_mono_ns();
     keeper->written = metric_counter("item_snapshots_total", help, "result=\"written\"");
     keeper->failed = metric_counter("item_snapshots_total", help, "result=\"failed\"");
@@ -184,5 +192,7 @@ void item_keeper_stop(struct item_keeper *keeper)
     pthread_join(keeper->thread, NULL);
     if (atomic_load(&keeper->runtime->items_ready))
         write_snapshot(keeper);
+    item_table_close(keeper->runtime->item_table);
+    keeper->runtime->item_table = NULL;
     free(keeper);
 }

@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/base/log.h"
+#include "core/item_table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 enum {
     BROKER_TIMEOUT_MS = 5000,
+    TABLE_TRIES = 3, /* a newer cover each time */
     /* Half of 7 d, the least delete.retention.ms: an older catalogue may miss tombstones. */
     CATALOG_AGE_MAX_MS = 84 * 3600 * 1000,
 };
@@ -131,6 +133,44 @@ static enum status try_snapshots(const struct runtime *runtime, bool clean,
     return ERR_NOT_FOUND;
 }
 
+/* ---- the table ---- */
+
+static enum status load_table(const struct runtime *runtime, struct item_start *start,
+                              struct item_cover *cover, struct error *err)
+{
+    struct item_snapshot_info info;
+
+    TRY(item_table_find(runtime, cover, err));
+    info.items_offset = cover->items_offset;
+    if (cover->fingerprint != item_model_fingerprint(&runtime->model_config))
+        return error_set(err, ERR_INVALID, "it was made by other models or settings");
+    TRY(open_reader(runtime, start, cover->items_offset, NULL, err));
+    if (items_fit(start, &info, err) != OK)
+        return ERR_INVALID;
+    return item_table_load(runtime, cover, &start->fold, err);
+}
+
+/* ERR_NOT_FOUND: it cannot be used. */
+static enum status try_table(const struct runtime *runtime, struct item_start *start,
+                             struct error *err)
+{
+    enum status status = ERR_STATE;
+
+    for (int try = 0; status == ERR_STATE && try < TABLE_TRIES; try++) {
+        struct item_cover cover = {0};
+
+        status = load_table(runtime, start, &cover, err);
+        item_cover_deinit(&cover);
+        if (status == ERR_STATE && atomic_load(&runtime->stopping))
+            return status;
+    }
+    if (status != ERR_STATE && status != ERR_INVALID)
+        return status;
+    log_warn("items_table_refused", "topic=\"%s-table\" reason=\"%s\"", start->items_topic,
+             err->text);
+    return ERR_NOT_FOUND;
+}
+
 /* ---- the beginning ---- */
 
 static enum status try_beginning(const struct runtime *runtime, struct item_start *start,
@@ -160,6 +200,10 @@ enum status item_start_open(const struct runtime *runtime, enum item_source from
     if (from == ITEMS_FROM_SNAPSHOT) {
         out->source = ITEMS_FROM_SNAPSHOT;
         status = try_snapshots(runtime, clean, out, err);
+    }
+    if (status == ERR_NOT_FOUND && from <= ITEMS_FROM_TABLE && !runtime->embedded) {
+        out->source = ITEMS_FROM_TABLE;
+        status = try_table(runtime, out, err);
     }
     if (status == ERR_NOT_FOUND) {
         out->source = ITEMS_FROM_BEGINNING;

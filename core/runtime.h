@@ -75,6 +75,7 @@ struct worker;
 struct restorer;
 struct follower;
 struct flusher;
+struct item_table;
 
 /* A catalogue record the fold refused, kept until task 0's owner has reported it. */
 struct refusal {
@@ -104,6 +105,7 @@ struct runtime {
     struct item_fold *fold; /* from items_ready on; the fold thread's until then */
     struct campaign_set *campaigns;
     struct restorer *restorer;
+    struct item_table *item_table; /* rows for the owner of task 0 to write; NULL: none */
 
     pthread_rwlock_t homes_lock;
     struct task_home **homes;   /* by partition; NULL: not here */
