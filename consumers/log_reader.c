@@ -172,13 +172,12 @@ enum status log_reader_open(const struct settings *settings, struct log_partitio
         goto done;
     for (uint32_t i = 0; i < n; i++) {
         struct log_partition *p = &partitions[i];
-        int64_t low;
 
-        status = query(ends, p->topic, p->partition, timeout_ms, &low, &p->high, err);
+        status = query(ends, p->topic, p->partition, timeout_ms, &p->low, &p->high, err);
         if (status != OK)
             goto done;
-        if (p->next < low)
-            p->next = low;
+        if (p->next < p->low)
+            p->next = p->low;
         rd_kafka_topic_partition_list_add(list, p->topic, p->partition)->offset = p->next;
     }
     code = rd_kafka_assign(reader->consumer, list);

@@ -19,6 +19,7 @@ struct log_partition {
     const char *topic;
     int32_t partition;
     int64_t next; /* the first offset to read; below the topic's first: starts at its first */
+    int64_t low;  /* out: the topic's first offset then */
     int64_t
         high; /* out: high watermark when the reader was opened, open transactions included */
 };

@@ -247,6 +247,8 @@ const struct http_route api_routes[] = {
     GET("/v1/users/{user}/recommendations",
         "A person's list now, on committed state; item: the page being looked at.",
         "k:integer item:string", false, api_recommendations),
+    GET("/v1/items/digest", "Digests of the item model: equal at one offset, equal models.",
+        NULL, false, api_items_digest),
     GET("/v1/items/{item}/related", "Items that go with an item.", "k:integer", false,
         api_related),
     GET("/v1/users/{user}/features", "What the state holds of a person.", NULL, false,

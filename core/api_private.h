@@ -22,6 +22,7 @@ bool api_k(const struct runtime *runtime, const struct http_request *request,
 
 /* Handlers: api_status.c */
 void api_status(void *context, const struct http_request *, struct http_response *);
+void api_items_digest(void *context, const struct http_request *, struct http_response *);
 /* api_lists.c */
 void api_recommendations(void *context, const struct http_request *, struct http_response *);
 void api_related(void *context, const struct http_request *, struct http_response *);

@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/metrics.h"
+#include "core/inspect_items.h"
 #include "core/worker_private.h"
 
 #include <stdio.h>
@@ -254,6 +255,27 @@ void api_status(void *context, const struct http_request *request,
         json_field_str(&json, "instance", str_of(runtime->instance));
         put_started(&json, runtime);
     }
+    json_text_close(&json, '}');
+    api_answer(response, &json);
+}
+
+/* About 1 ns a byte of the model, so nobody is asked for it unasked. */
+void api_items_digest(void *context, const struct http_request *request,
+                      struct http_response *response)
+{
+    struct runtime *runtime = context;
+    const struct item_view *view;
+    struct json_text json;
+
+    (void)request;
+    if (!api_started(runtime, response))
+        return;
+    json_text_init(&json, 1024);
+    json_text_open(&json, '{');
+    view = item_view_acquire(runtime->fold);
+    if (inspect_items_fields(&json, view) != OK)
+        json.failed = true;
+    item_view_release(runtime->fold, view);
     json_text_close(&json, '}');
     api_answer(response, &json);
 }

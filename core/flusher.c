@@ -47,7 +47,9 @@ static void publish_sizes(struct flusher *flusher, size_t cache, size_t dirty)
     metric_set(flusher->dirty_bytes, (int64_t)dirty);
     metric_set(flusher->db_memory, (int64_t)memory);
     metric_set(flusher->db_disk, (int64_t)disk);
-    metric_set(flusher->item_bytes, (int64_t)item_fold_memory_bytes(flusher->runtime->fold));
+    if (atomic_load(&flusher->runtime->items_ready)) /* the fold is the start's until then */
+        metric_set(flusher->item_bytes,
+                   (int64_t)item_fold_memory_bytes(flusher->runtime->fold));
 }
 
 static void cycle(struct flusher *flusher)

@@ -2,7 +2,7 @@
  * Start and stop, in this order and back:
  *
  *   HTTP -> broker answers -> topics checked -> registry answers, output schemas known
- *   -> state directory -> campaigns -> fold, restorer, flusher -> workers
+ *   -> state directory -> campaigns -> restorer, flusher, fold, keeper -> workers
  *
  * A broker or registry that is away is waited for; everything else that is wrong ends the start
  * with a sentence, and what was opened is closed again.
@@ -16,6 +16,7 @@
 #include "core/flusher.h"
 #include "core/follower.h"
 #include "core/http.h"
+#include "core/item_keeper.h"
 #include "core/kafka_conf.h"
 #include "core/local_registry.h"
 #include "core/restorer.h"
@@ -41,6 +42,7 @@ struct process {
     struct runtime runtime;
     struct http_server *http;
     struct follower *follower;
+    struct item_keeper *keeper;
     struct flusher *flusher;
 };
 
@@ -301,6 +303,7 @@ static enum status start(struct process *process, struct error *err)
     TRY(restorer_start(runtime, &runtime->restorer, err));
     TRY(flusher_start(runtime, &process->flusher, err));
     TRY(follower_start(runtime, &process->follower, err));
+    TRY(item_keeper_start(runtime, &process->keeper, err));
     TRY(start_workers(runtime, err));
     log_info("started", "app=%s instance=%s tasks=%u workers=%u http_port=%d",
              runtime->settings->app, runtime->instance, runtime->n_partitions,
@@ -349,6 +352,7 @@ enum status process_stop(struct process *process, bool keep_membership, struct e
     for (uint32_t w = 0; w < runtime->n_workers; w++)
         worker_close(runtime->workers[w]);
     follower_stop(process->follower);
+    item_keeper_stop(process->keeper);
     flusher_stop(process->flusher);
     if (atomic_load(&runtime->failed)) {
         status = runtime->failure.status;

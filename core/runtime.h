@@ -4,6 +4,7 @@
  *   thread      one of            writes                                  reads
  *   worker      workers           its tasks' homes, sink, overlay         item view, database
  *   fold        one               item fold                               -
+ *   keeper      one               item snapshots                          view, database
  *   restorer    one               database (tasks not yet at home)        -
  *   flusher     one               database (tasks at home)                caches
  *   http        few               -                                       caches, view,
@@ -74,6 +75,7 @@ struct worker;
 struct restorer;
 struct follower;
 struct flusher;
+struct item_table;
 
 /* A catalogue record the fold refused, kept until task 0's owner has reported it. */
 struct refusal {
@@ -100,9 +102,10 @@ struct runtime {
     struct output_ids ids;
     struct state_db *db;
     struct item_model_config model_config;
-    struct item_fold *fold;
+    struct item_fold *fold; /* from items_ready on; the fold thread's until then */
     struct campaign_set *campaigns;
     struct restorer *restorer;
+    struct item_table *item_table; /* rows for the owner of task 0 to write; NULL: none */
 
     pthread_rwlock_t homes_lock;
     struct task_home **homes;   /* by partition; NULL: not here */
@@ -146,8 +149,11 @@ void runtime_deinit(struct runtime *runtime);
 enum status runtime_read_metadata(struct runtime *runtime, rd_kafka_t *client, int timeout_ms,
                                   struct error *err);
 
-/** The tables by partition, and an empty item fold. After read_metadata. */
+/** The tables by partition, and what the item fold is to be like. After read_metadata. */
 enum status runtime_open_tables(struct runtime *runtime, struct error *err);
+
+/** What the item fold is to be like; part of open_tables. */
+void runtime_model_config(struct runtime *runtime);
 
 /** Campaigns and templates of the settings. */
 enum status runtime_load_campaigns(struct runtime *runtime, struct error *err);

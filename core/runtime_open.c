@@ -74,16 +74,21 @@ uint32_t runtime_output_schemas(struct runtime *runtime,
     return sizeof(schemas) / sizeof(schemas[0]);
 }
 
+void runtime_model_config(struct runtime *runtime)
+{
+    runtime->model_config = item_model_defaults();
+    runtime->model_config.items_max = runtime->plan.items_max;
+    runtime->model_config.catalog_partitions = runtime->n_catalog_partitions;
+}
+
 enum status runtime_open_tables(struct runtime *runtime, struct error *err)
 {
     runtime->homes = calloc(runtime->n_partitions, sizeof(struct task_home *));
     runtime->status = calloc(runtime->n_partitions, sizeof(*runtime->status));
     if (!runtime->homes || !runtime->status)
         return error_set(err, ERR_NOMEM, "out of memory");
-    runtime->model_config = item_model_defaults();
-    runtime->model_config.items_max = runtime->plan.items_max;
-    runtime->model_config.catalog_partitions = runtime->n_catalog_partitions;
-    return item_fold_open(&runtime->model_config, &runtime->fold, err);
+    runtime_model_config(runtime);
+    return OK;
 }
 
 enum status runtime_load_campaigns(struct runtime *runtime, struct error *err)

@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/fault.h"
 #include "core/base/log.h"
+#include "core/item_table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +73,8 @@ void transaction_discard(struct worker *worker, bool abort)
     }
     user_overlay_reset(worker->overlay);
     item_changes_reset(worker->changes);
+    if (worker->homes[0])
+        item_table_settle(worker->runtime->item_table, false);
     release_view(worker);
     tally_forget(&worker->txn.tally);
     metric_add(worker->metrics.aborted, 1);
@@ -118,6 +121,14 @@ static bool put_item(void *context, struct str key, struct str value)
     struct put_context *put = context;
 
     put->status = put_bytes(put->worker, SINK_ITEMS, 0, key, value, NULL, put->err);
+    return put->status == OK;
+}
+
+static bool put_table(void *context, struct str key, struct str value)
+{
+    struct put_context *put = context;
+
+    put->status = put_bytes(put->worker, SINK_ITEMS_TABLE, 0, key, value, NULL, put->err);
     return put->status == OK;
 }
 
@@ -171,6 +182,9 @@ static enum status put_all(struct worker *worker, struct task_position *position
         return put.status;
     if (item_changes_emit(worker->changes, put_item, &put) != OK)
         return put.status == OK ? ERR_IO : put.status;
+    if (worker->homes[0] && worker->homes[0]->touched && /* the fence of what is written */
+        !item_table_put(worker->runtime->item_table, worker->homes[0], put_table, &put))
+        return put.status;
     for (uint32_t i = 0; i < n_touched; i++)
         TRY(put_position(worker, touched[i], &positions[i], err));
     return OK;
@@ -270,6 +284,8 @@ enum sink_result transaction_commit(struct worker *worker, struct error *err)
     if (fault_hit("kill_before_cache"))
         log_warn("fault", "at=before_cache");
     apply_commit(worker, positions, touched, n_touched);
+    if (worker->homes[0])
+        item_table_settle(worker->runtime->item_table, true);
     user_overlay_reset(worker->overlay);
     item_changes_reset(worker->changes);
 

@@ -44,8 +44,5 @@ enum status verify_runtime_open(struct runtime *runtime, struct error *err)
     TRY(registry_open(&registry, &runtime->registry, err));
     TRY(meet_broker(runtime, err));
     TRY(know_schemas(runtime, err));
-    TRY(runtime_open_tables(runtime, err));
-    item_fold_close(runtime->fold); /* the views have folds of their own */
-    runtime->fold = NULL;
-    return OK;
+    return runtime_open_tables(runtime, err);
 }

@@ -13,6 +13,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/item_table.h"
 #include "core/restorer.h"
 #include "core/worker_private.h"
 
@@ -335,6 +336,18 @@ static enum status report_refused(struct worker *worker, struct error *err)
     return status == OK ? commit(worker, err) : settle(worker, status, err);
 }
 
+/* Item rows for the table go with the next transaction of task 0, and now if there is none. */
+static enum status write_items_table(struct worker *worker, struct error *err)
+{
+    struct task_home *home = worker->homes[0];
+
+    if (!item_table_waiting(worker->runtime->item_table, home))
+        return OK;
+    TRY(transaction_begin(worker, err));
+    transaction_touch(worker, home);
+    return commit(worker, err);
+}
+
 /* Dirty values cannot be evicted: when they take most of the cache, they are written now. */
 enum status worker_relieve_caches(struct worker *worker, struct error *err)
 {
@@ -482,6 +495,7 @@ static enum status turn(struct worker *worker, struct error *err)
     TRY(status);
     TRY(work(worker, err));
     TRY(report_refused(worker, err));
+    TRY(write_items_table(worker, err));
     TRY(move_idle_clocks(worker, err));
     TRY(worker_relieve_caches(worker, err));
     sink_poll(worker->sink);

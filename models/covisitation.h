@@ -2,6 +2,7 @@
 #ifndef FRESHET_MODELS_COVISITATION_H
 #define FRESHET_MODELS_COVISITATION_H
 
+#include "models/decay.h"
 #include "models/item_private.h"
 
 enum {
@@ -19,6 +20,7 @@ struct covisit_row {
 };
 
 struct covisit_part {
+    struct decay decay;
     struct cow_root rows; /* struct covisit_row by item number */
 };
 

@@ -7,6 +7,8 @@
 #ifndef FRESHET_MODELS_DECAY_H
 #define FRESHET_MODELS_DECAY_H
 
+#include "core/base/bytes.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,6 +43,22 @@ static inline int decay_advance(struct decay *decay, int64_t time_ms)
 static inline double decay_weight(const struct decay *decay, int64_t time_ms)
 {
     return exp2((double)(time_ms - decay->t0_ms) / (double)decay->half_life_ms);
+}
+
+/* As bytes; the half-life is the reader's own. */
+static inline void decay_save(const struct decay *decay, struct byte_writer *out)
+{
+    bytes_put_u8(out, decay->started);
+    bytes_put_zigzag(out, decay->t0_ms);
+}
+
+static inline bool decay_load(struct decay *decay, struct byte_reader *in)
+{
+    uint8_t started = bytes_get_u8(in);
+
+    decay->started = started == 1;
+    decay->t0_ms = bytes_get_zigzag(in);
+    return !in->bad && started <= 1;
 }
 
 #endif

@@ -8,6 +8,8 @@
 
 enum { FOLD_IN_MAX = 8 }; /* newest items of a session; .5^8 of the weight lies beyond */
 
+enum { GRAMIAN_HALF = FACTORS * (FACTORS + 1) / 2 };
+
 struct factor_vector {
     float at[FACTORS];
 };
@@ -28,12 +30,30 @@ struct factors_part {
     struct cow_root y; /* struct factor_vector by item number: what is learnt */
     struct cow_root u; /* the same vectors in the coordinates of basis: what is read */
     const struct factor_basis *basis;
+
+    /* What only the fold needs, for whoever saves it. */
+    struct cow_root n_steps; /* uint32_t by item number */
+    uint32_t changes_since_refresh, changes_since_gramian;
+    float gramian[GRAMIAN_HALF]; /* rows of the upper half */
 };
 
 static inline const struct factors_part *factors_part_of(const struct item_view *view)
 {
     return view->parts[MODEL_factors];
 }
+
+/** The item's vector in the coordinates of the basis. */
+static inline const float *factors_vector(const struct factors_part *part, uint32_t number)
+{
+    const struct factor_vector *u = cow_root_get(&part->u, number);
+
+    return u->at;
+}
+
+/* The model's collect and emit (models/model.h), from factors_learn.c. */
+void factors_collect(struct item_changes *changes, const struct item_view *view,
+                     const struct lesson *lesson);
+void factors_emit(struct item_changes *changes, uint32_t row, struct byte_writer *out);
 
 /**
  * The vector x of a person who looked at n <= FOLD_IN_MAX items, in the coordinates of the

@@ -141,6 +141,20 @@ static enum status put_facts(struct item_fold *fold, uint64_t item, struct item_
     return OK;
 }
 
+enum status item_fold_put_facts(struct item_fold *fold, uint64_t item,
+                                const struct item_facts *facts)
+{
+    struct item_facts *copy = facts_copy(&fold->views, facts);
+
+    if (!copy)
+        return ERR_NOMEM;
+    if (put_facts(fold, item, copy) != OK) {
+        view_set_retire(&fold->views, copy);
+        return ERR_NOMEM;
+    }
+    return OK;
+}
+
 static bool is_available(const struct catalog_item *item)
 {
     return item->available && !(item->stock.has && item->stock.value <= 0);
@@ -160,18 +174,11 @@ enum status item_fold_catalog(struct item_fold *fold, struct str key,
     struct item_dict_root numbers = item_dict_freeze(&fold->numbers);
     uint64_t hash = hash64(key);
     uint32_t number = item_dict_find(&numbers, hash);
-    struct item_facts *copy;
 
     item_fold_advance_catalog(fold, partition, next_offset);
     if (item)
         facts.item = *item;
-    copy = facts_copy(&fold->views, &facts);
-    if (!copy)
-        return ERR_NOMEM;
-    if (put_facts(fold, hash, copy) != OK) {
-        view_set_retire(&fold->views, copy);
-        return ERR_NOMEM;
-    }
+    TRY(item_fold_put_facts(fold, hash, &facts));
     return number == ITEM_NONE ? OK : item_fold_set_hidden(fold, number);
 }
 

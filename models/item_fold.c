@@ -45,6 +45,7 @@ static enum status open_tables(struct item_fold *fold, struct error *err)
     arena_init(&fold->ids, (size_t)config->items_max * ID_MAX_BYTES + (1 << 20));
     cow_table_init(&fold->entries, &fold->views, sizeof(struct item_entry));
     cow_table_init(&fold->hidden, &fold->views, sizeof(uint64_t));
+    cow_table_init(&fold->stamps, &fold->views, sizeof(int64_t));
     cow_table_init(&fold->facts, &fold->views, sizeof(struct item_facts *));
     fold->catalog_offsets =
         calloc(config->catalog_partitions ? config->catalog_partitions : 1, sizeof(int64_t));
@@ -91,6 +92,7 @@ void item_fold_close(struct item_fold *fold)
     item_fold_drop_facts(fold);
     cow_table_deinit(&fold->entries);
     cow_table_deinit(&fold->hidden);
+    cow_table_deinit(&fold->stamps);
     cow_table_deinit(&fold->facts);
     item_dict_deinit(&fold->numbers);
     item_dict_deinit(&fold->places);
@@ -109,6 +111,8 @@ static enum status new_number(struct item_fold *fold, uint64_t item, uint32_t nu
 
     TRY(cow_table_extend(&fold->entries, number + 1));
     TRY(cow_table_extend(&fold->hidden, (number >> 6) + 1));
+    TRY(cow_table_extend(&fold->stamps, number + 1));
+    TRY(item_fold_touch(fold, number));
     entry = cow_table_write(&fold->entries, number);
     if (!entry)
         return ERR_NOMEM;
@@ -132,6 +136,26 @@ enum status item_fold_number(struct item_fold *fold, uint64_t item, uint32_t *ou
     }
     TRY(new_number(fold, item, numbers.n));
     *out = numbers.n;
+    return OK;
+}
+
+enum status item_fold_touch(struct item_fold *fold, uint32_t number)
+{
+    int64_t *stamp;
+
+    if (*(const int64_t *)cow_table_get(&fold->stamps, number) == fold->items_offset)
+        return OK;
+    stamp = cow_table_write(&fold->stamps, number);
+    if (!stamp)
+        return ERR_NOMEM;
+    *stamp = fold->items_offset;
+    return OK;
+}
+
+enum status item_fold_touch_all(struct item_fold *fold)
+{
+    for (uint32_t number = 0; number < fold->numbers.n; number++)
+        TRY(item_fold_touch(fold, number));
     return OK;
 }
 
@@ -234,6 +258,7 @@ enum status item_fold_apply(struct item_fold *fold, struct str key, struct str v
     TRY(item_fold_number(fold, hash64(key), &number));
     if (number == ITEM_NONE)
         return OK;
+    TRY(item_fold_touch(fold, number));
     TRY(set_name(fold, number, key));
     (void)bytes_get_u8(&in);
     while (next_block(&in, &tag, &block)) {
@@ -261,6 +286,7 @@ static enum status fill_view(struct item_fold *fold, struct item_view *view)
     view->numbers = item_dict_freeze(&fold->numbers);
     view->entries = cow_table_freeze(&fold->entries);
     view->hidden = cow_table_freeze(&fold->hidden);
+    view->stamps = cow_table_freeze(&fold->stamps);
     view->places = item_dict_freeze(&fold->places);
     view->facts = cow_table_freeze(&fold->facts);
     view->n_partitions = fold->config.catalog_partitions;

@@ -28,6 +28,7 @@ struct item_view {
     struct item_dict_root numbers; /* hash64(id) -> item number */
     struct cow_root entries;       /* struct item_entry by item number */
     struct cow_root hidden;        /* bit per item number: not to be listed */
+    struct cow_root stamps;        /* int64_t by item number: see item_fold_touch */
     const void *parts[N_MODELS];   /* what each model froze */
     struct item_dict_root places;  /* hash64(id) -> place in the catalogue */
     struct cow_root facts;         /* struct item_facts * by place */
@@ -43,7 +44,7 @@ struct item_fold {
 
     int64_t items_offset;
     struct item_dict numbers;
-    struct cow_table entries, hidden;
+    struct cow_table entries, hidden, stamps;
     struct arena ids; /* bytes of the item ids, kept for life */
     struct model *models[N_MODELS];
     uint64_t n_unreadable, n_left_out; /* records refused; items beyond items_max */
@@ -59,11 +60,23 @@ struct item_fold {
  */
 enum status item_fold_number(struct item_fold *fold, uint64_t item, uint32_t *out);
 
+/**
+ * Notes that the record being folded changes something of the item's row: whoever saves rows
+ * one by one finds by the stamps which to save. Fold thread only. ERR_NOMEM.
+ */
+enum status item_fold_touch(struct item_fold *fold, uint32_t number);
+/** And of all rows there are. */
+enum status item_fold_touch_all(struct item_fold *fold);
+
 /** Recomputes whether an item may be listed. Fold thread only. ERR_NOMEM. */
 enum status item_fold_set_hidden(struct item_fold *fold, uint32_t number);
 
 /** Facts as the writer sees them; NULL: the catalogue has never named the item. */
 const struct item_facts *item_fold_facts(const struct item_fold *fold, uint64_t item);
+
+/** Replaces the facts of an item key (deep copies). Fold thread only. ERR_NOMEM. */
+enum status item_fold_put_facts(struct item_fold *fold, uint64_t item,
+                                const struct item_facts *facts);
 
 /** Retires all catalogue entries; for close. */
 void item_fold_drop_facts(struct item_fold *fold);

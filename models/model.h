@@ -77,6 +77,22 @@ struct model_ops {
     /** Everything folded, as a checksum chained to seed. */
     uint64_t (*checksum)(const struct item_view *view, uint64_t seed);
 
+    /* ---- a fold as bytes (models/item_save.h) ---- */
+
+    uint8_t save_version; /* another number whenever the bytes below mean something else */
+
+    /** What is no row. Any thread, with a held view. */
+    void (*save_rest)(const struct item_view *view, struct byte_writer *out);
+
+    /** All that the model holds of an item. Any thread, with a held view. */
+    void (*save_row)(const struct item_view *view, uint32_t number, struct byte_writer *out);
+
+    /** Into an empty model, before its rows; makes room for n_items. ERR_INVALID, ERR_NOMEM. */
+    enum status (*load_rest)(struct model *model, uint32_t n_items, struct byte_reader *in);
+
+    /** Rows in any order, number < n_items. ERR_INVALID, ERR_NOMEM. */
+    enum status (*load_row)(struct model *model, uint32_t number, struct byte_reader *in);
+
     /* ---- a worker ---- */
 
     /** Adds what the lesson teaches. Cannot fail: what is beyond a bound is left out. */

@@ -155,8 +155,10 @@ static void scale_row(struct covisit_row *row, int power)
     }
 }
 
-static enum status scale_rows(struct model_covisitation *self, int power)
+static enum status scale_rows(struct model_covisitation *self, struct item_fold *fold,
+                              int power)
 {
+    TRY(item_fold_touch_all(fold));
     for (uint32_t i = 0; i < self->n_items; i++) {
         struct covisit_row *row = cow_table_write(&self->rows, i);
 
@@ -180,7 +182,7 @@ static enum status fold_pair(struct model_covisitation *self, struct item_fold *
     if (!row)
         return ERR_NOMEM;
     covisit_row_add(row, right, weight);
-    return OK;
+    return item_fold_touch(fold, number);
 }
 
 static enum status covisitation_fold(struct model *model, struct item_fold *fold,
@@ -199,7 +201,7 @@ static enum status covisitation_fold(struct model *model, struct item_fold *fold
         time_ms = (int64_t)bytes_get_varint(&in) * HOUR_MS;
         power = decay_advance(&self->decay, time_ms);
         if (power != 0)
-            TRY(scale_rows(self, power));
+            TRY(scale_rows(self, fold, power));
         unit = (float)(decay_weight(&self->decay, time_ms) / PAIR_UNIT);
         for (uint64_t n = bytes_get_varint(&in); n > 0; n--) {
             uint64_t left = bytes_get_u64(&in);
@@ -221,11 +223,73 @@ static const void *covisitation_freeze(struct model *model)
     part = view_set_alloc(self->views, sizeof(*part));
     if (!part)
         return NULL;
+    part->decay = self->decay;
     part->rows = cow_table_freeze(&self->rows);
     view_set_retire(self->views, self->part);
     self->part = part;
     self->changed = false;
     return part;
+}
+
+/* ---- as bytes ---- */
+
+static void covisitation_save_rest(const struct item_view *view, struct byte_writer *out)
+{
+    const struct covisit_part *part = view->parts[MODEL_covisitation];
+
+    decay_save(&part->decay, out);
+}
+
+/* In the order of the row: it decides which of two equal weights makes room. */
+static void covisitation_save_row(const struct item_view *view, uint32_t number,
+                                  struct byte_writer *out)
+{
+    const struct covisit_row *row = covisit_row_of(view, number);
+    uint32_t n = 0;
+
+    while (n < COVISIT_ROW && row->item_plus_1[n] != 0)
+        n++;
+    bytes_put_varint(out, n);
+    for (uint32_t e = 0; e < n; e++) {
+        bytes_put_u32(out, row->item_plus_1[e] - 1);
+        bytes_put_f32(out, row->weight[e]);
+    }
+}
+
+static enum status covisitation_load_rest(struct model *model, uint32_t n_items,
+                                          struct byte_reader *in)
+{
+    struct model_covisitation *self = (struct model_covisitation *)model;
+
+    if (!decay_load(&self->decay, in))
+        return ERR_INVALID;
+    TRY(cow_table_extend(&self->rows, n_items));
+    self->n_items = n_items;
+    self->changed = true;
+    return OK;
+}
+
+static enum status covisitation_load_row(struct model *model, uint32_t number,
+                                         struct byte_reader *in)
+{
+    struct model_covisitation *self = (struct model_covisitation *)model;
+    struct covisit_row *row = cow_table_write(&self->rows, number);
+    uint64_t n = bytes_get_varint(in);
+
+    if (!row)
+        return ERR_NOMEM;
+    if (n > COVISIT_ROW)
+        return ERR_INVALID;
+    memset(row, 0, sizeof(*row));
+    for (uint32_t e = 0; e < n; e++) {
+        uint32_t item = bytes_get_u32(in);
+
+        if (item >= self->n_items)
+            return ERR_INVALID;
+        row->item_plus_1[e] = item + 1;
+        row->weight[e] = bytes_get_f32(in);
+    }
+    return in->bad ? ERR_INVALID : OK;
 }
 
 /* ---- ranking ---- */
@@ -356,6 +420,11 @@ const struct model_ops model_covisitation_ops = {
     .readable = covisitation_readable,
     .fold = covisitation_fold,
     .freeze = covisitation_freeze,
+    .save_version = 1,
+    .save_rest = covisitation_save_rest,
+    .save_row = covisitation_save_row,
+    .load_rest = covisitation_load_rest,
+    .load_row = covisitation_load_row,
     .propose = covisitation_propose,
     .score = NULL,
     .checksum = covisitation_checksum,

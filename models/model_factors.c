@@ -21,15 +21,14 @@
  * G is kept by two rank-1 updates per change and computed anew from Y once 10,000 changes have
  * passed, because the error of pairs of + and - grows.
  *
- * Workers step on copies: per transaction the steps of an item are summed in float, rounded to
- * half precision once, and folded with a bound on their length.
+ * Workers step on copies (factors_learn.c): per transaction the steps of an item are summed in
+ * float, rounded to half precision once, and folded with a bound on their length.
  *
  * Block: steps (varint), 64 half floats.
  */
 #include "models/factors.h"
 
 #include "core/base/hash.h"
-#include "models/item_changes_private.h"
 #include "models/rank_private.h"
 
 #include <math.h>
@@ -38,13 +37,10 @@
 enum {
     GRAMIAN_CHANGES = 10000, /* then G is computed anew */
     REFRESH_MIN = 64,        /* changes before a refresh, plus half of the items */
-    NEGATIVES = 1,           /* BPR steps for one positive */
-    LEARN_ITEMS = 4,         /* newest items the person of a step is solved from */
 };
 
 /* MODELS 3.4, and the quality table of the folder's README. */
 static const float ALPHA0 = .001f, LAMBDA = .003f;
-static const float STEP = .1f, STEP_DECAY = .1f;
 static const float DELTA_MAX = .1f; /* length of one folded difference */
 
 struct model_factors {
@@ -277,20 +273,114 @@ static const void *factors_freeze(struct model *model)
     part->y = cow_table_freeze(&self->y);
     part->u = cow_table_freeze(&self->u);
     part->basis = self->basis;
+    part->n_steps = cow_table_freeze(&self->n_steps);
+    part->changes_since_refresh = self->changes_since_refresh;
+    part->changes_since_gramian = self->changes_since_gramian;
+    for (uint32_t r = 0, at = 0; r < FACTORS; at += FACTORS - r, r++)
+        memcpy(&part->gramian[at], &self->gramian[r * FACTORS + r],
+               (FACTORS - r) * sizeof(float));
     view_set_retire(self->views, self->part);
     self->part = part;
     self->changed = false;
     return part;
 }
 
-/* ---- ranking ---- */
+/* ---- as bytes ---- */
 
-static const float *vector_of(const struct factors_part *part, uint32_t number)
+/*
+ * The Gramian and the basis are carried, not computed again: their last bits depend on the way
+ * they came about, and the coordinates of every vector on those. u is not carried, it is Q y.
+ */
+static void factors_save_rest(const struct item_view *view, struct byte_writer *out)
 {
-    const struct factor_vector *u = cow_root_get(&part->u, number);
+    const struct factors_part *part = factors_part_of(view);
+    const struct factor_basis *basis = part->basis;
 
-    return u->at;
+    bytes_put_varint(out, part->changes_since_refresh);
+    bytes_put_varint(out, part->changes_since_gramian);
+    bytes_put_varint(out, basis->serial);
+    bytes_put_f32(out, basis->lambda);
+    bytes_put_f32(out, basis->all_items);
+    for (uint32_t i = 0; i < GRAMIAN_HALF; i++)
+        bytes_put_f32(out, part->gramian[i]);
+    for (uint32_t i = 0; i < FACTORS * FACTORS; i++)
+        bytes_put_f32(out, basis->q[i]);
+    for (uint32_t f = 0; f < FACTORS; f++)
+        bytes_put_f32(out, basis->values[f]);
 }
+
+static void factors_save_row(const struct item_view *view, uint32_t number,
+                             struct byte_writer *out)
+{
+    const struct factors_part *part = factors_part_of(view);
+    const struct factor_vector *y = cow_root_get(&part->y, number);
+
+    bytes_put_varint(out, *(const uint32_t *)cow_root_get(&part->n_steps, number));
+    for (uint32_t f = 0; f < FACTORS; f++)
+        bytes_put_f32(out, y->at[f]);
+}
+
+/* A NaN would end the program at the next refresh. */
+static float get_finite(struct byte_reader *in)
+{
+    float value = bytes_get_f32(in);
+
+    if (!isfinite(value))
+        in->bad = true;
+    return value;
+}
+
+static enum status factors_load_rest(struct model *model, uint32_t n_items,
+                                     struct byte_reader *in)
+{
+    struct model_factors *self = (struct model_factors *)model;
+    struct factor_basis *basis = view_set_alloc(self->views, sizeof(*basis));
+
+    if (!basis)
+        return ERR_NOMEM;
+    self->changes_since_refresh = (uint32_t)bytes_get_varint(in);
+    self->changes_since_gramian = (uint32_t)bytes_get_varint(in);
+    view_set_retire(self->views, self->basis); /* the empty view sees it: not to be written */
+    self->basis = basis;
+    basis->serial = bytes_get_varint(in);
+    basis->lambda = get_finite(in);
+    basis->all_items = get_finite(in);
+    for (uint32_t r = 0; r < FACTORS; r++) {
+        for (uint32_t c = r; c < FACTORS; c++)
+            self->gramian[r * FACTORS + c] = get_finite(in);
+    }
+    for (uint32_t i = 0; i < FACTORS * FACTORS; i++)
+        basis->q[i] = get_finite(in);
+    for (uint32_t i = 0; i < FACTORS * FACTORS; i++)
+        basis->q_t[i] = basis->q[i % FACTORS * FACTORS + i / FACTORS];
+    for (uint32_t f = 0; f < FACTORS; f++)
+        basis->values[f] = get_finite(in);
+    TRY(cow_table_extend(&self->y, n_items));
+    TRY(cow_table_extend(&self->u, n_items));
+    TRY(cow_table_extend(&self->n_steps, n_items));
+    self->n_items = n_items;
+    self->changed = true;
+    return in->bad ? ERR_INVALID : OK;
+}
+
+static enum status factors_load_row(struct model *model, uint32_t number,
+                                    struct byte_reader *in)
+{
+    struct model_factors *self = (struct model_factors *)model;
+    uint32_t *n_steps = cow_table_write(&self->n_steps, number);
+    struct factor_vector *y = cow_table_write(&self->y, number);
+    struct factor_vector *u = cow_table_write(&self->u, number);
+
+    if (!n_steps || !y || !u)
+        return ERR_NOMEM;
+    *n_steps = (uint32_t)bytes_get_varint(in);
+    for (uint32_t f = 0; f < FACTORS; f++)
+        y->at[f] = get_finite(in);
+    mat_t_vec(self->basis->q_t, y->at, u->at);
+    return in->bad ? ERR_INVALID : OK;
+}
+
+/* ---- ranking ---- */
 
 static void prefetch_vector(const float *vector)
 {
@@ -305,7 +395,7 @@ static void factors_propose(const struct item_view *view, struct rank_scratch *s
 
     for (uint32_t q = 0; q < scratch->n_session && q < FOLD_IN_MAX; q++) {
         if (scratch->session[q] != ITEM_NONE)
-            prefetch_vector(vector_of(part, scratch->session[q]));
+            prefetch_vector(factors_vector(part, scratch->session[q]));
     }
 }
 
@@ -319,13 +409,13 @@ static void factors_score(const struct item_view *view, struct rank_scratch *scr
     float share = 1;
 
     for (uint32_t s = 0; s < scratch->n_short; s++) {
-        rows[s] = vector_of(part, scratch->item[scratch->short_at[s]]);
+        rows[s] = factors_vector(part, scratch->item[scratch->short_at[s]]);
         prefetch_vector(rows[s]); /* they arrive while x is solved for */
     }
     for (uint32_t q = 0; q < scratch->n_session && n < FOLD_IN_MAX; q++, share *= 0.5f) {
         if (scratch->session[q] == ITEM_NONE)
             continue;
-        u[n] = vector_of(part, scratch->session[q]);
+        u[n] = factors_vector(part, scratch->session[q]);
         weight[n++] = share;
     }
     if (n == 0)
@@ -345,144 +435,6 @@ static uint64_t factors_checksum(const struct item_view *view, uint64_t seed)
     return hash64_seeded((struct str){(const char *)part->basis, sizeof(*part->basis)}, seed);
 }
 
-/* ---- learning ---- */
-
-/*
- * Steps are summed in the coordinates of the view's basis, where the fold-in is cheap, and
- * turned back once per row. The basis is copied: the view may be gone by then. A transaction
- * normally sees one view; if the basis changes in its middle, the sums are turned.
- */
-static void use_basis(struct item_changes *changes, const struct factor_basis *basis)
-{
-    struct factor_basis *own = changes->basis;
-
-    if (own->serial == basis->serial)
-        return;
-    for (uint32_t row = 0; row < changes->n_rows; row++) {
-        float y[FACTORS];
-
-        if (changes->rows[row].n_steps == 0)
-            continue;
-        mat_t_vec(own->q, changes->steps[row], y);
-        mat_t_vec(basis->q_t, y, changes->steps[row]);
-    }
-    *own = *basis;
-}
-
-/* Where the item's vector stands after the steps of this transaction. */
-static void vector_now(const struct item_changes *changes, const struct factors_part *part,
-                       uint32_t row, float *out)
-{
-    const struct change_row *item = &changes->rows[row];
-
-    if (item->number == ITEM_NONE) { /* new: it will begin there when it is folded */
-        float y[FACTORS];
-
-        factors_initial(changes->config.seed, item->item, y);
-        mat_t_vec(part->basis->q_t, y, out);
-    } else {
-        memcpy(out, vector_of(part, item->number), FACTORS * sizeof(*out));
-    }
-    if (item->n_steps > 0)
-        vec_axpy(1, changes->steps[row], out, FACTORS);
-}
-
-static void step(struct item_changes *changes, uint32_t row, float gain, const float *x)
-{
-    vec_axpy(gain, x, changes->steps[row], FACTORS);
-    changes->rows[row].n_steps++;
-}
-
-/* x of the person before this event; false: nothing of the session is in the view. */
-static bool person_before(const struct item_view *view, const struct factors_part *part,
-                          const struct lane_items *session, float *x)
-{
-    const float *u[FOLD_IN_MAX];
-    float weight[FOLD_IN_MAX];
-    uint32_t n = 0;
-    float share = 1;
-
-    for (uint32_t q = 0; q < session->n_before && n < LEARN_ITEMS; q++, share *= 0.5f) {
-        uint32_t number = item_dict_find(&view->numbers, session->before_items[q].item);
-
-        if (number == ITEM_NONE)
-            continue;
-        u[n] = vector_of(part, number);
-        weight[n++] = share;
-    }
-    if (n == 0)
-        return false;
-    factors_fold_in(part->basis, n, u, weight, x);
-    return true;
-}
-
-static uint64_t next_random(struct item_changes *changes, uint64_t item)
-{
-    uint64_t z = (changes->random ^ item) + 0x9e3779b97f4a7c15u;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return changes->random = z ^ z >> 31;
-}
-
-/* Items this transaction has touched stand for "something else one could have looked at". */
-static void step_against_pool(struct item_changes *changes, const struct factors_part *part,
-                              const struct lesson *lesson, const float *x, const float *target)
-{
-    uint32_t n_pool = changes->n_pool < NEGATIVES_POOL ? changes->n_pool : NEGATIVES_POOL;
-    uint64_t random = next_random(changes, lesson->item);
-
-    for (int k = 0; k < NEGATIVES && n_pool > 0; k++, random >>= 16) {
-        uint32_t other = changes->pool[(random & 0xffff) * n_pool >> 16];
-        float vector[FACTORS], gain;
-
-        if (other == lesson->row)
-            continue;
-        vector_now(changes, part, other, vector);
-        gain = STEP * factors_bpr_gain(x, target, vector);
-        step(changes, lesson->row, gain, x);
-        step(changes, other, -gain, x);
-    }
-    changes->pool[changes->n_pool++ % NEGATIVES_POOL] = lesson->row;
-}
-
-static void factors_collect(struct item_changes *changes, const struct item_view *view,
-                            const struct lesson *lesson)
-{
-    const struct factors_part *part = factors_part_of(view);
-    float x[FACTORS], target[FACTORS], miss;
-
-    if (!(lesson->strength > 0) || !lesson->session)
-        return;
-    use_basis(changes, part->basis);
-    if (!person_before(view, part, lesson->session, x))
-        return;
-    vector_now(changes, part, lesson->row, target);
-    miss = 1 - vec_dot(x, target, FACTORS);
-    step(changes, lesson->row, STEP * miss, x);
-    vec_axpy(-STEP * STEP_DECAY, target, changes->steps[lesson->row], FACTORS);
-    step_against_pool(changes, part, lesson, x, target);
-}
-
-static void factors_emit(struct item_changes *changes, uint32_t row, struct byte_writer *out)
-{
-    const struct factor_basis *basis = changes->basis;
-    float delta[FACTORS];
-    uint16_t halves[FACTORS];
-    uint8_t *at;
-
-    if (changes->rows[row].n_steps == 0 || changes->sorted_at > 0)
-        return;
-    mat_t_vec(basis->q, changes->steps[row], delta);
-    half_from_float(delta, halves, FACTORS);
-    bytes_put_varint(out, changes->rows[row].n_steps);
-    at = bytes_room(out, 2 * FACTORS);
-    for (uint32_t f = 0; at && f < FACTORS; f++) {
-        at[2 * f] = (uint8_t)halves[f];
-        at[2 * f + 1] = (uint8_t)(halves[f] >> 8);
-    }
-}
-
 const struct model_ops model_factors_ops = {
     .name = "factors",
     .block = 3,
@@ -492,6 +444,11 @@ const struct model_ops model_factors_ops = {
     .readable = factors_readable,
     .fold = factors_fold,
     .freeze = factors_freeze,
+    .save_version = 1,
+    .save_rest = factors_save_rest,
+    .save_row = factors_save_row,
+    .load_rest = factors_load_rest,
+    .load_row = factors_load_row,
     .propose = factors_propose,
     .score = factors_score,
     .checksum = factors_checksum,

@@ -131,8 +131,10 @@ static void top_raise(struct model_popularity *self, uint32_t number)
 
 /* ---- the fold ---- */
 
-static enum status scale_weights(struct model_popularity *self, int power)
+static enum status scale_weights(struct model_popularity *self, struct item_fold *fold,
+                                 int power)
 {
+    TRY(item_fold_touch_all(fold));
     for (uint32_t i = 0; i < self->n_items; i++) {
         struct popularity_item *item = cow_table_write(&self->items, i);
 
@@ -152,7 +154,6 @@ static enum status popularity_fold(struct model *model, struct item_fold *fold, 
     struct popularity_counts *counts = cow_table_write(&self->counts, number);
     int64_t last_ms = bytes_get_zigzag(&in);
 
-    (void)fold;
     if (!item || !counts)
         return ERR_NOMEM;
     self->changed = true;
@@ -163,7 +164,7 @@ static enum status popularity_fold(struct model *model, struct item_fold *fold, 
         int power = decay_advance(&self->decay, time_ms);
 
         if (power != 0)
-            TRY(scale_weights(self, power));
+            TRY(scale_weights(self, fold, power));
         if (time_ms > self->newest_ms)
             self->newest_ms = time_ms;
         for (uint64_t n = bytes_get_varint(&in); n > 0; n--) {
@@ -194,12 +195,81 @@ static const void *popularity_freeze(struct model *model)
     part->items = cow_table_freeze(&self->items);
     part->counts = cow_table_freeze(&self->counts);
     part->unit = self->decay.started ? decay_weight(&self->decay, self->newest_ms) : 1;
+    part->decay = self->decay;
+    part->newest_ms = self->newest_ms;
     part->n_top = self->n_top;
     memcpy(part->top, self->top, self->n_top * sizeof(part->top[0]));
     view_set_retire(self->views, self->part);
     self->part = part;
     self->changed = false;
     return part;
+}
+
+/* ---- as bytes ---- */
+
+static void popularity_save_rest(const struct item_view *view, struct byte_writer *out)
+{
+    const struct popularity_part *part = popularity_part_of(view);
+
+    decay_save(&part->decay, out);
+    bytes_put_zigzag(out, part->newest_ms);
+    bytes_put_varint(out, part->n_top);
+    for (uint32_t t = 0; t < part->n_top; t++)
+        bytes_put_varint(out, part->top[t]);
+}
+
+static void popularity_save_row(const struct item_view *view, uint32_t number,
+                                struct byte_writer *out)
+{
+    const struct popularity_item *item = popularity_of(view, number);
+    const struct popularity_counts *counts = popularity_counts_of(view, number);
+
+    bytes_put_f64(out, item->weight);
+    bytes_put_zigzag(out, item->last_ms);
+    for (int action = 0; action < N_ACTIONS; action++)
+        bytes_put_varint(out, counts->n[action]);
+}
+
+static enum status popularity_load_rest(struct model *model, uint32_t n_items,
+                                        struct byte_reader *in)
+{
+    struct model_popularity *self = (struct model_popularity *)model;
+    bool good = decay_load(&self->decay, in);
+
+    self->newest_ms = bytes_get_zigzag(in);
+    uint64_t n_top = bytes_get_varint(in);
+
+    if (!good || n_top > POPULAR_TOP)
+        return ERR_INVALID;
+    self->n_top = (uint32_t)n_top;
+    for (uint32_t t = 0; t < self->n_top; t++) {
+        uint64_t number = bytes_get_varint(in);
+
+        if (in->bad || number >= n_items)
+            return ERR_INVALID;
+        self->top[t] = (uint32_t)number;
+    }
+    TRY(cow_table_extend(&self->items, n_items));
+    TRY(cow_table_extend(&self->counts, n_items));
+    self->n_items = n_items;
+    self->changed = true;
+    return OK;
+}
+
+static enum status popularity_load_row(struct model *model, uint32_t number,
+                                       struct byte_reader *in)
+{
+    struct model_popularity *self = (struct model_popularity *)model;
+    struct popularity_item *item = cow_table_write(&self->items, number);
+    struct popularity_counts *counts = cow_table_write(&self->counts, number);
+
+    if (!item || !counts)
+        return ERR_NOMEM;
+    item->weight = bytes_get_f64(in);
+    item->last_ms = bytes_get_zigzag(in);
+    for (int action = 0; action < N_ACTIONS; action++)
+        counts->n[action] = (uint32_t)bytes_get_varint(in);
+    return in->bad ? ERR_INVALID : OK;
 }
 
 /* ---- ranking ---- */
@@ -285,6 +355,11 @@ const struct model_ops model_popularity_ops = {
     .readable = popularity_readable,
     .fold = popularity_fold,
     .freeze = popularity_freeze,
+    .save_version = 1,
+    .save_rest = popularity_save_rest,
+    .save_row = popularity_save_row,
+    .load_rest = popularity_load_rest,
+    .load_row = popularity_load_row,
     .propose = popularity_propose,
     .score = NULL,
     .checksum = popularity_checksum,

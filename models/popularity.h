@@ -2,6 +2,7 @@
 #ifndef FRESHET_MODELS_POPULARITY_H
 #define FRESHET_MODELS_POPULARITY_H
 
+#include "models/decay.h"
 #include "models/item_private.h"
 
 enum { POPULAR_TOP = 256 }; /* RANKING_K_MAX and room for as many that may not be shown */
@@ -19,6 +20,8 @@ struct popularity_part {
     struct cow_root items;  /* struct popularity_item */
     struct cow_root counts; /* struct popularity_counts */
     double unit;            /* what one event of strength 1 weighs at the newest hour folded */
+    struct decay decay;
+    int64_t newest_ms; /* the newest hour folded */
     uint32_t n_top;
     uint32_t top[POPULAR_TOP]; /* item numbers, most popular first, by the tie rule */
 };

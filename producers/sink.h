@@ -27,6 +27,7 @@ enum sink_topic {
     SINK_CHANGELOG,
     SINK_JOURNAL,
     SINK_ITEMS,
+    SINK_ITEMS_TABLE,
     N_SINK_TOPICS,
 };
 

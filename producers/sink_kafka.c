@@ -100,7 +100,7 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
 static void open_topics(struct sink *sink, const struct settings *settings)
 {
     const char *app = settings->app;
-    char changelog[300], journal[300], items[300];
+    char changelog[300], journal[300], items[300], table[300];
     const char *const names[N_SINK_TOPICS] = {
         [SINK_RECOMMENDATIONS] = settings->topics.recommendations,
         [SINK_CONTENT_PUSH] = settings->topics.content_push,
@@ -114,11 +114,13 @@ static void open_topics(struct sink *sink, const struct settings *settings)
         [SINK_CHANGELOG] = changelog,
         [SINK_JOURNAL] = journal,
         [SINK_ITEMS] = items,
+        [SINK_ITEMS_TABLE] = table,
     };
 
     snprintf(changelog, sizeof(changelog), "%s-changelog", app);
     snprintf(journal, sizeof(journal), "%s-journal", app);
     snprintf(items, sizeof(items), "%s-items", app);
+    snprintf(table, sizeof(table), "%s-items-table", app);
     for (int topic = 0; topic < N_SINK_TOPICS; topic++)
         sink->topics[topic] = rd_kafka_topic_new(sink->producer, names[topic], NULL);
 }

@@ -108,6 +108,23 @@ static inline void bytes_put_f32(struct byte_writer *w, float value)
     bytes_put_u32(w, bits);
 }
 
+static inline double bytes_get_f64(struct byte_reader *r)
+{
+    uint64_t bits = bytes_get_u64(r);
+    double value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static inline void bytes_put_f64(struct byte_writer *w, double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    bytes_put_u64(w, bits);
+}
+
 /* Base-128, low group first, at most 10 bytes. */
 static inline uint64_t bytes_get_varint(struct byte_reader *r)
 {

@@ -57,6 +57,7 @@ struct settings {
     struct {
         char dir[SETTING_TEXT_MAX];
         int64_t memory_bytes, standby_replicas, ttl_ms, flush_interval_ms;
+        int64_t snapshot_interval_ms, table_interval_ms, table_rate_bytes;
     } state;
     int64_t workers;
     int64_t commit_interval_ms;

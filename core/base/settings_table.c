@@ -135,6 +135,14 @@ const struct setting settings_table[] = {
              "keeps them."),
     DURATION("state.flush_interval", state.flush_interval_ms, "5s", 10, 10 * MINUTE_MS, 0,
              "Time in which committed values reach the disk; a restart replays what did not."),
+    DURATION("state.snapshot_interval", state.snapshot_interval_ms, "5m", 100, DAY_MS, 0,
+             "Time between snapshots of the item model; a start reads the newest and what "
+             "<app>-items holds beyond it. A clean stop writes one too."),
+    DURATION("state.table_interval", state.table_interval_ms, "30s", 100, DAY_MS, 0,
+             "Time between rounds in which the owner of task 0 writes the item rows touched "
+             "since to <app>-items-table, from which a new machine starts."),
+    SIZE("state.table_rate", state.table_rate_bytes, "2MiB", 64 * 1024, TIB, 0,
+         "Bytes a second of such a round at most."),
 
     INT("commit.interval_ms", commit_interval_ms, "100", 1, 5000, "ms", 0,
         "Longest time a transaction stays open; an idle worker commits at once."),
