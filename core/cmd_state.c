@@ -2,12 +2,14 @@
  * freshet state backup|restore|check: the state directory as a thing to keep.
  *
  *   backup   the database of one moment, also of a running process, and positions.json: for
- *            each task the transaction number and the next offset of every input it includes
+ *            each task the transaction number and the next offset of every input it includes;
+ *            and the snapshots of the items
  *   restore  a backup becomes the state directory of a process that is not running; what has
  *            happened since comes from the changelog at the next start
  *   check    reads every key and says what cannot be read
  */
 #include "core/cli.h"
+#include "core/item_snapshot.h"
 #include "features/state_db.h"
 #include "features/user_codec.h"
 #include "schemas/task_position.h"
@@ -120,7 +122,7 @@ static void print_positions(struct state_db *db, FILE *out)
     fputs("\n]\n", out);
 }
 
-static int backup(struct state_db *db, const char *dir)
+static int backup(const struct settings *settings, struct state_db *db, const char *dir)
 {
     char path[SETTING_TEXT_MAX + 32];
     struct error err = {0};
@@ -130,7 +132,8 @@ static int backup(struct state_db *db, const char *dir)
         return CLI_FAILED;
     }
     snprintf(path, sizeof(path), "%s/db", dir);
-    if (state_db_copy(db, path, &err) != OK)
+    if (item_snapshot_copy_all(settings->state.dir, dir, &err) != OK ||
+        state_db_copy(db, path, &err) != OK)
         return cli_fail(&err);
     snprintf(path, sizeof(path), "%s/positions.json", dir);
     FILE *file = fopen(path, "w");
@@ -145,7 +148,8 @@ static int backup(struct state_db *db, const char *dir)
     return CLI_DONE;
 }
 
-static int restore(const struct settings *settings, const struct state_paths *paths)
+static int restore(const struct settings *settings, const struct state_paths *paths,
+                   const char *dir)
 {
     struct state_db *from = NULL;
     struct error err = {0};
@@ -156,6 +160,8 @@ static int restore(const struct settings *settings, const struct state_paths *pa
                            strerror(errno));
     if (status == OK)
         status = state_db_copy(from, paths->db, &err);
+    if (status == OK)
+        status = item_snapshot_copy_all(dir, settings->state.dir, &err);
     state_db_close(from);
     return status == OK ? CLI_DONE : cli_fail(&err);
 }
@@ -170,10 +176,10 @@ static int run(const struct settings *settings, const char *word, const char *di
     snprintf(paths.db, sizeof(paths.db), "%s/db", settings->state.dir);
     snprintf(paths.backup, sizeof(paths.backup), "%s/db", dir ? dir : "");
     if (strcmp(word, "restore") == 0)
-        return restore(settings, &paths);
+        return restore(settings, &paths, dir);
     if (open_db(settings, paths.db, &db, &err) != OK)
         return cli_fail(&err);
-    exit_code = strcmp(word, "backup") == 0 ? backup(db, dir) : check(db);
+    exit_code = strcmp(word, "backup") == 0 ? backup(settings, db, dir) : check(db);
     state_db_close(db);
     return exit_code;
 }

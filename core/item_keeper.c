@@ -71,8 +71,13 @@ static void remove_old(struct runtime *runtime, const struct item_snapshot_id *i
     uint32_t n = item_snapshot_list(runtime->settings->state.dir, false, files);
     int64_t items, catalog[CATALOG_PARTITIONS_MAX];
     uint32_t kept = 0; /* beside the newest */
+    struct error err;
 
     needed_position(runtime, &items, catalog);
+    if (state_db_flush(runtime->db, &err) != OK) { /* a backup sees what is in files */
+        log_error("items_snapshot", "reason=\"%s\"", err.text);
+        return;
+    }
     while (kept < n && !is_not_beyond(id, files[kept].path, items, catalog))
         kept++;
     for (uint32_t i = 1; i < n; i++) {

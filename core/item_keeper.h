@@ -1,6 +1,7 @@
 /*
  * The keeper thread: keeps the item fold of this process on disk, as snapshots
- * (item_snapshot.h), every state.snapshot_interval and at a clean stop; and prepares the rows of
+ * (item_snapshot.h), every state.snapshot_interval and at a clean stop; and prepares the rows
+ * of
  * `<app>-items-table` (item_table.h).
  *
  * It works from held views: the fold thread goes on meanwhile and waits for nothing.

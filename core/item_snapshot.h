@@ -81,4 +81,10 @@ void item_snapshot_path(const char *dir, int64_t items_offset,
 uint32_t item_snapshot_list(const char *dir, bool clean,
                             struct item_snapshot_file out[ITEM_SNAPSHOTS_MAX]);
 
+/**
+ * All of them into another folder, by link or copy; also while their process runs. For a
+ * backup: before the state is copied, so that one of them is not beyond it. ERR_IO.
+ */
+enum status item_snapshot_copy_all(const char *from, const char *to, struct error *err);
+
 #endif

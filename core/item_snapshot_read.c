@@ -61,7 +61,7 @@ static enum status make_room(struct snapshot_reader *reader, size_t n)
 /* The next block, checked; the bytes live until the next call. */
 static enum status next_block(struct snapshot_reader *reader, struct byte_reader *out)
 {
-    struct byte_reader in;
+    struct byte_reader in = {0};
     uint32_t len;
 
     TRY(make_room(reader, 4));
@@ -127,7 +127,7 @@ static enum status read_header(struct snapshot_reader *reader,
                                const struct item_snapshot_id *id,
                                struct item_snapshot_info *out)
 {
-    struct byte_reader in;
+    struct byte_reader in = {0};
 
     TRY(next_block(reader, &in));
     if (bytes_get_u8(&in) != 'h')
@@ -179,7 +179,7 @@ static struct str get_piece(struct byte_reader *in)
 
 static enum status load_rest(struct snapshot_reader *reader, struct item_load *load)
 {
-    struct byte_reader in;
+    struct byte_reader in = {0};
 
     TRY(next_block(reader, &in));
     if (bytes_get_u8(&in) != 'r')
@@ -237,7 +237,7 @@ static enum status load_blocks(struct snapshot_reader *reader, struct item_load 
                                bool with_catalog)
 {
     struct totals totals = {0, 0};
-    struct byte_reader in;
+    struct byte_reader in = {0};
 
     for (;;) {
         enum status status = ERR_INVALID;

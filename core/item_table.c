@@ -1,13 +1,14 @@
 /*
- * The writer. The keeper thread scans stamps and turns rows into records, a chunk at a time; the
- * worker that has task 0 puts a waiting chunk into its next transaction and says how that ended.
+ * The writer. The keeper thread scans stamps and turns rows into records, a chunk at a time;
+ * the worker that has task 0 puts a waiting chunk into its next transaction and says how that
+ * ended.
  *
  *   nothing -> ready -> taken -> nothing (committed; if that was a cover, the round is over)
  *                ^        |
  *                +--------+ void
  *
- * What a new owner must know, the slots and the offset of the last cover, it reads from the topic
- * once it has the task: by then the last owner's transactions are settled or fenced.
+ * What a new owner must know, the slots and the offset of the last cover, it reads from the
+ * topic once it has the task: by then the last owner's transactions are settled or fenced.
  */
 #include "core/item_table.h"
 
@@ -58,8 +59,8 @@ struct item_table *item_table_open(struct runtime *runtime)
     table->rows =
         metric_counter("item_table_rows_total", "Item rows written to the items table.", NULL);
     table->bytes = metric_counter("item_table_bytes_total", "Bytes of them.", NULL);
-    table->covered_offset = metric_gauge("item_table_covered_offset",
-                                         "Offset of the items topic that the table covers.", NULL);
+    table->covered_offset = metric_gauge(
+        "item_table_covered_offset", "Offset of the items topic that the table covers.", NULL);
     return table;
 }
 
@@ -230,7 +231,7 @@ static void append_row(struct item_table *table, uint32_t number)
     if (slot)
         table->next_slots[number >> 3] |= (uint8_t)(1 << (number & 7));
     else
-        table->next_slots[number >> 3] &= (uint8_t)~(1 << (number & 7));
+        table->next_slots[number >> 3] &= (uint8_t) ~(1 << (number & 7));
     table->n_rows++;
 }
 
@@ -286,8 +287,7 @@ static void fill_chunk(struct item_table *table)
         end_round(table);
         return;
     }
-    table->not_before_ns =
-        clock_mono_ns() + (int64_t)((double)table->len / (double)rate * 1e9);
+    table->not_before_ns = clock_mono_ns() + (int64_t)((double)table->len / (double)rate * 1e9);
     pthread_mutex_lock(&table->lock);
     table->state = CHUNK_READY;
     pthread_mutex_unlock(&table->lock);

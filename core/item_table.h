@@ -1,17 +1,17 @@
 /*
- * The item model in Kafka: the compacted topic `<app>-items-table`, from which a machine without
- * a snapshot starts, also when `<app>-items` no longer reaches back to its beginning.
+ * The item model in Kafka: the compacted topic `<app>-items-table`, from which a machine
+ * without a snapshot starts, also when `<app>-items` no longer reaches back to its beginning.
  *
  *   key "row/17/0"    item number 17, slot 0: version u8, round's items offset, the row's bytes
  *   key "slots/0"     version u8, round's items offset, a bit per item: where its row lies
  *   key "cover"       version u8, items offset, fingerprint of the models, stamp sum, number of
  *                     items, and what is no row
  *
- * The owner of task 0 writes in rounds, within its transactions: the rows touched since the last
- * cover, as one view has them, then slots and cover. A round takes many transactions, and a
- * reader may come in the middle: so a row goes into the slot that the last cover does *not* use,
- * and takes effect with the next cover, which turns its bit. What the last cover says is in the
- * topic whole at any time, whatever else is; a round that was given up is written over.
+ * The owner of task 0 writes in rounds, within its transactions: the rows touched since the
+ * last cover, as one view has them, then slots and cover. A round takes many transactions, and
+ * a reader may come in the middle: so a row goes into the slot that the last cover does *not*
+ * use, and takes effect with the next cover, which turns its bit. What the last cover says is
+ * in the topic whole at any time, whatever else is; a round that was given up is written over.
  *
  *   cover r      row 17 in slot 0, row 18 in slot 1
  *   round r+1    row 17 touched: into slot 1        <- a reader still takes 17 from slot 0

@@ -1,6 +1,6 @@
 /*
- * Reading the table: first its end, backwards in growing windows, for the newest cover; then all
- * of it, for the rows that cover uses.
+ * Reading the table: first its end, backwards in growing windows, for the newest cover; then
+ * all of it, for the rows that cover uses.
  */
 #include "core/item_table.h"
 
@@ -239,8 +239,8 @@ static enum status gather_row(void *context, const rd_kafka_message_t *message)
     if (sscanf(text, "row/%u/%u", &number, &slot) != 2 || number >= cover->n_items ||
         slot != item_slot(cover->slots, number))
         return OK;
-    if (bytes_get_u8(&in) != ITEM_TABLE_VERSION || bytes_get_zigzag(&in) > cover->items_offset ||
-        in.bad)
+    if (bytes_get_u8(&in) != ITEM_TABLE_VERSION ||
+        bytes_get_zigzag(&in) > cover->items_offset || in.bad)
         return OK; /* of a round that the cover does not know */
     return item_load_row(gathering->load, number,
                          (struct str){(const char *)in.at, (uint32_t)(in.end - in.at)});

@@ -439,6 +439,7 @@ static enum status open_all(struct verify *verify, struct error *err)
     if (status == OK)
         status = verify_outputs_open(runtime->settings, &verify->outputs, err);
     verify_views_init(&verify->views, runtime, verify->outputs);
+    verify->views.backup = options->backup;
     if (status == OK)
         status = open_refused(verify, positions, err);
     if (status == OK)

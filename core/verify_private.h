@@ -156,6 +156,7 @@ struct verify_view_fold {
 struct verify_views {
     struct runtime *runtime;
     const struct verify_outputs *outputs;
+    const char *backup; /* folder whose item snapshots a fold may begin at; NULL: none */
     char items_topic[300];
     uint32_t n;
     uint64_t clock;

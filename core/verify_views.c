@@ -7,6 +7,7 @@
  */
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/item_snapshot.h"
 #include "core/verify_private.h"
 
 #include <inttypes.h>
@@ -48,20 +49,79 @@ static void close_fold(struct verify_view_fold *fold)
     free(fold);
 }
 
-/* What has been deleted is missing in every view, as it is for a process that starts now. */
-static void note_beginnings(const struct verify_views *views,
-                            const struct verify_view_fold *fold)
+/* What has been deleted of the catalogue is missing in every view, as it is for a process that
+ * starts now. What has been deleted of the items was in the views. */
+static enum status check_beginnings(const struct verify_views *views,
+                                    const struct verify_view_fold *fold, struct error *err)
 {
-    for (uint32_t i = 0; i < n_logs(views); i++) {
-        if (fold->partitions[i].next > 0)
+    const struct log_partition *items = &fold->partitions[0];
+
+    if (items->next > fold->at[0])
+        return error_set(err, ERR_IO,
+                         "topic '%s' begins at offset %" PRId64
+                         ": the views of this time began "
+                         "earlier; start at a state backup that has a snapshot of the items",
+                         items->topic, items->next);
+    for (uint32_t i = 1; i < n_logs(views); i++) {
+        if (fold->partitions[i].next > fold->at[i])
             log_warn("view", "topic=%s partition=%d begins_at=%" PRId64 " earlier=deleted",
                      fold->partitions[i].topic, fold->partitions[i].partition,
                      fold->partitions[i].next);
     }
+    return OK;
 }
 
-static enum status open_fold(struct verify_views *views, struct verify_view_fold **out,
-                             struct error *err)
+static bool is_not_beyond(const struct item_snapshot_info *info,
+                          const struct task_position *position)
+{
+    if (info->n_catalog != position->n_catalog || info->items_offset > position->items_offset)
+        return false;
+    for (uint32_t p = 0; p < info->n_catalog; p++) {
+        if (info->catalog_offset[p] > position->catalog_offset[p])
+            return false;
+    }
+    return true;
+}
+
+/* The newest snapshot of the backup that is not beyond the position; ERR_NOT_FOUND. */
+static enum status load_snapshot(const struct verify_views *views,
+                                 struct verify_view_fold *fold,
+                                 const struct task_position *position, struct error *err)
+{
+    const struct runtime *runtime = views->runtime;
+    struct item_snapshot_id id = {runtime->settings->app, runtime->cluster_id,
+                                  &runtime->model_config};
+    struct item_snapshot_file files[ITEM_SNAPSHOTS_MAX];
+    uint32_t n = views->backup ? item_snapshot_list(views->backup, false, files) : 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct item_snapshot_info info;
+
+        if (item_snapshot_read_info(files[i].path, &id, &info, err) != OK ||
+            !is_not_beyond(&info, position))
+            continue;
+        fold->at[0] = info.items_offset;
+        memcpy(&fold->at[1], info.catalog_offset, info.n_catalog * sizeof(fold->at[1]));
+        return item_snapshot_load(files[i].path, &id, true, &fold->fold, err);
+    }
+    return ERR_NOT_FOUND;
+}
+
+static void name_logs(const struct verify_views *views, struct verify_view_fold *fold)
+{
+    const struct runtime *runtime = views->runtime;
+
+    fold->partitions[0] =
+        (struct log_partition){.topic = views->items_topic, .next = fold->at[0]};
+    for (uint32_t p = 0; p < runtime->n_catalog_partitions; p++)
+        fold->partitions[1 + p] =
+            (struct log_partition){.topic = runtime->settings->topics.catalog,
+                                   .partition = (int32_t)p,
+                                   .next = fold->at[1 + p]};
+}
+
+static enum status open_fold(struct verify_views *views, const struct task_position *position,
+                             struct verify_view_fold **out, struct error *err)
 {
     struct runtime *runtime = views->runtime;
     struct verify_view_fold *fold = calloc(1, sizeof(*fold));
@@ -69,22 +129,21 @@ static enum status open_fold(struct verify_views *views, struct verify_view_fold
 
     if (!fold)
         return error_set(err, ERR_NOMEM, "items: out of memory");
-    fold->partitions[0] = (struct log_partition){.topic = views->items_topic};
-    for (uint32_t p = 0; p < runtime->n_catalog_partitions; p++)
-        fold->partitions[1 + p] = (struct log_partition){
-            .topic = runtime->settings->topics.catalog, .partition = (int32_t)p};
-    status = item_fold_open(&runtime->model_config, &fold->fold, err);
+    status = load_snapshot(views, fold, position, err);
+    if (status == ERR_NOT_FOUND)
+        status = item_fold_open(&runtime->model_config, &fold->fold, err);
+    name_logs(views, fold);
     if (status == OK && item_feed_open(fold->fold, runtime->registry, &fold->feed) != OK)
         status = error_set(err, ERR_NOMEM, "items: out of memory");
     if (status == OK)
         status = log_set_open(runtime->settings, fold->partitions, n_logs(views),
                               VERIFY_QUEUE_BYTES, VERIFY_TIMEOUT_MS, &fold->logs, err);
-    if (status == OK) {
-        note_beginnings(views, fold);
+    if (status == OK)
+        status = check_beginnings(views, fold, err);
+    if (status == OK)
         *out = fold;
-    } else {
+    else
         close_fold(fold);
-    }
     return status;
 }
 
@@ -224,7 +283,7 @@ enum status verify_views_seek(struct verify_views *views, const struct task_posi
                          views->runtime->n_catalog_partitions);
     fold = nearest(views, position);
     if (!fold) {
-        TRY(open_fold(views, &fold, err));
+        TRY(open_fold(views, position, &fold, err));
         views->at[free_slot(views)] = fold;
     }
     fold->last_used = ++views->clock;

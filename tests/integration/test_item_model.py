@@ -1,6 +1,6 @@
 """The item model is the same everywhere: in every process of a run, and in one that starts from a
 snapshot, from the table or from the beginning: the same fold, byte for byte, at the same offset."""
-# ctest: shared-kafka timeout=300
+# ctest: shared-kafka timeout=400
 
 import json
 import re
@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
+import requests
 from confluent_kafka import TopicPartition
 
 from freshet_test import Feed, Shop, click, end_offsets, read_topic, seed, wait_until
@@ -17,6 +18,9 @@ from freshet_test import Feed, Shop, click, end_offsets, read_topic, seed, wait_
 SETTINGS = {"workers": 1, "idle_after": "1h", "commit": {"interval_ms": 10},
             "state": {"snapshot_interval": "1h", "table_interval": "1h"},
             "kafka": {"consumer": {"session.timeout.ms": 3000, "heartbeat.interval.ms": 500}}}
+
+
+FAULTS = ("kill_before_commit", "kill_after_commit", "kill_before_cache", "kill_snapshot_rename")
 
 
 def snapshots(freshet):
@@ -31,8 +35,14 @@ def begun(freshet):
 
 def live(freshet):
     """(items offset, digest) of a running process."""
-    answer = freshet.get("/v1/items/digest", timeout=60).json()
-    return answer["items"], answer["items_digest"]
+    if not freshet.running:
+        freshet.fail(f"it ended with exit code {freshet.process.returncode}")
+    try:
+        answer = freshet.get("/v1/items/digest", timeout=60)
+    except requests.ConnectionError:  # not even that yet
+        return None, None
+    data = answer.json() if answer.ok else {}  # not ready yet
+    return data.get("items"), data.get("items_digest")
 
 
 def told(freshet, *arguments):
@@ -139,6 +149,14 @@ class ItemModel(unittest.TestCase):
             after = self.settled(one)
             self.assertGreater(after[0], before[0])
             self.assertEqual(told(one, "--items-from", "beginning"), after)
+            one.kill()
+            one.start(fault="mutant_snapshot_offset=1")  # a start that forgets what comes between
+            offset, digest = self.settled(one)
+            self.assertEqual(offset, after[0])
+            self.assertNotEqual(digest, after[1])
+            one.kill()
+            one.start()
+            self.assertEqual(self.settled(one), after)
             self.assertEqual(one.terminate(), 0)
             self.assertEqual(told(one), after)
 
@@ -262,9 +280,9 @@ class ItemModel(unittest.TestCase):
             # Beyond snapshot and table: a sentence that names topic and gap, and no start.
             end = self.end()
             self.shop.send("clickstream", [click(f"p{n}", "teapot") for n in range(50)])
-            one.start()
+            two.start()  # which writes no table within the test
             self.shop.wait_caught_up(60)
-            one.kill()
+            two.kill()
             self.expire(self.end())
             three.start(ready=False)
             self.assertEqual(three.wait_exit(), 1)
@@ -290,17 +308,8 @@ class ItemModel(unittest.TestCase):
                 for n in range(n_processes)]
             for freshet in processes:
                 freshet.start(ready=False)
-            n_behind = 0
-            for _ in range(kills):
-                time.sleep(random.uniform(0.5, 2.5))
-                n_behind += self.shop.behind() > 0
-                victim = random.choice(processes)
-                victim.kill()
-                time.sleep(random.choice((0, 0, 4)))  # back before it is missed, or after
-                victim.start(ready=False)
+            n_behind = self.kill_some(processes, kills, random)
             self.shop.wait_caught_up(150)
-            for freshet in processes:
-                freshet.wait_ready(120)
             wait_until(lambda: len({self.settled(f) for f in processes}) == 1, 30, "one fold")
             whole = self.settled(processes[0])
             for source in ("beginning", "snapshot", "table"):
@@ -314,8 +323,25 @@ class ItemModel(unittest.TestCase):
               f"fold {whole}, begun {dict(begins)}", flush=True)
         return totals(read_topic(self.shop.cluster, self.shop.internal("items")))
 
-    def inputs(self, n_events):
-        shop = Shop(partitions=4)
+    def kill_some(self, processes, kills, random):
+        """At random moments, and at the ones that matter; all live in the end, without faults."""
+        armed, n_behind = set(), 0
+        for _ in range(kills):
+            time.sleep(random.uniform(0.2, 2.0))
+            n_behind += self.shop.behind() > 0
+            victim = random.choice(processes)
+            victim.kill()  # or it was dead already, by its fault
+            time.sleep(random.choice((0, 0, 4)))  # back before it is missed, or after
+            fault = random.choice((None, *FAULTS))
+            victim.start(ready=False, fault=fault and f"{fault}={random.randint(1, 5)}")
+            armed.add(victim)
+        for freshet in armed:
+            freshet.kill()
+            freshet.start(ready=False)
+        return n_behind
+
+    def inputs(self, n_events, partitions):
+        shop = Shop(partitions=partitions)
         self.addCleanup(shop.close)
         shop.create_topics()
         shop.register_schemas()
@@ -326,17 +352,17 @@ class ItemModel(unittest.TestCase):
 
     def test_all_processes_hold_the_same_fold(self):
         random = seed()
-        inputs = self.inputs(24_000)
+        inputs = self.inputs(40_000, 4)
         calm = self.run_with(inputs, 1, 0, random)
-        self.assertGreater(sum(calm.values()), 24_000)
-        self.assertEqual(self.run_with(inputs, 1, 4, random), calm)
-        self.assertEqual(self.run_with(inputs, 2, 5, random), calm)
+        self.assertGreater(sum(calm.values()), 40_000)
+        self.assertEqual(self.run_with(inputs, 1, 6, random), calm)
+        self.assertEqual(self.run_with(inputs, 2, 8, random), calm)
 
     def test_five_processes_hold_the_same_fold(self):
         random = seed()
-        inputs = self.inputs(6000)
+        inputs = self.inputs(10_000, 5)
         calm = self.run_with(inputs, 1, 0, random)
-        self.assertEqual(self.run_with(inputs, 5, 4, random), calm)
+        self.assertEqual(self.run_with(inputs, 5, 8, random), calm)
 
 
 if __name__ == "__main__":

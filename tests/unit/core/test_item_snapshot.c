@@ -131,7 +131,8 @@ static void without_the_catalogue_only_the_item_side_is_there(void **state)
     struct item_fold *fold = NULL;
 
     assert_int_equal(item_snapshot_load(shelf->path, &shelf->id, false, &fold, NULL), OK);
-    assert_int_equal(item_view_digest(fold->newest), item_view_digest(shelf->world.fold->newest));
+    assert_int_equal(item_view_digest(fold->newest),
+                     item_view_digest(shelf->world.fold->newest));
     assert_int_equal(item_view_catalog_offset(fold->newest, 0), 0);
     assert_null(item_view_facts(fold->newest, key_of("b")));
     item_fold_close(fold);
