@@ -538,9 +538,11 @@ static void *run(void *context)
     struct worker *worker = context;
     struct runtime *runtime = worker->runtime;
     struct error err = {0};
-    enum status status = wait_for_items(worker, &err);
+    /* The producer first: it settles what an earlier life has left open, and the items' end
+     * cannot be reached before. */
+    enum status status = open_sink(worker, &err);
 
-    if (status == OK && (status = open_sink(worker, &err)) == OK)
+    if (status == OK && (status = wait_for_items(worker, &err)) == OK)
         status = open_source(worker, &err);
     while (status == OK && !atomic_load(&runtime->stopping))
         status = turn(worker, &err);
