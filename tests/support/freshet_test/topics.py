@@ -60,7 +60,7 @@ def _asker(cluster, group):
                      "enable.auto.commit": False, **QUIET})
 
 
-def group_offsets(cluster, group, topics, partitions, timeout=20):
+def group_offsets(cluster, group, topics, partitions, timeout=60):
     """{(topic, partition): what the group has committed}; those without a commit are left out.
     Waits while a transaction that carries offsets is open."""
     consumer = _asker(cluster, group)
@@ -80,7 +80,7 @@ def group_offsets(cluster, group, topics, partitions, timeout=20):
         consumer.close()
 
 
-def end_offsets(cluster, topics, partitions, timeout=20):
+def end_offsets(cluster, topics, partitions, timeout=60):
     """{(topic, partition): offset after the last record}"""
     consumer = _asker(cluster, "freshet-test-reader")
     try:
