@@ -20,7 +20,7 @@
 #error "benchmarks are built with -DNDEBUG: use the release preset"
 #endif
 
-enum { RECORDS_PER_ITEM = 3, PAIRS = 8, BATCH = 200, BATCHES = 400 };
+enum { RECORDS_PER_ITEM = 2, PAIRS = 8, BATCH = 200, BATCHES = 400 };
 
 static uint64_t state = 1;
 
@@ -201,6 +201,7 @@ static void run(uint32_t n_items, const char *dir)
     printf("  from the records %.2f s: %.1f times the load\n", from_records,
            from_records / load);
     fold_batches(fold, n_items, &offset, NULL);
+    atomic_store(&writing.done, false);
     ensure(pthread_create(&thread, NULL, write_snapshot, &writing) == 0);
     fold_batches(fold, n_items, &offset, &writing);
     pthread_join(thread, NULL);
