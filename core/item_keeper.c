@@ -2,6 +2,8 @@
  * Which snapshots stay: the newest, for the next start; and the newest that is not beyond any
  * position the state directory holds, because whoever computes transactions again from a backup
  * of it needs a view that is no younger than the first of them. Usually that is the one before.
+ * `state backup` and `restore` take them along, and `verify --backup` begins at them, so that
+ * it does not need `<app>-items` from offset 0.
  */
 #include "core/item_keeper.h"
 

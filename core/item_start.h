@@ -5,8 +5,14 @@
  *   else the rows of `<app>-items-table` + the tail of `<app>-items`, the whole catalogue
  *   else everything from offset 0
  *
- * All three give the same fold at the same offset. What cannot be used is named in the log with
- * its reason and removed; where none of them reaches, the start ends with a sentence.
+ * All three give the same fold at the same offset. A snapshot that is damaged, of another app,
+ * cluster, format or other models, beyond the topic's end or before its beginning is named in
+ * the log with its reason and removed, and the next older one is tried; a table of no use is
+ * named. Where nothing reaches (`<app>-items` has expired), the start ends with a sentence.
+ *
+ * The facts in a snapshot are used for 84 h: an older catalogue may miss tombstones that are
+ * compacted away by now. The catalogue is read again from the oldest refusal that nobody has
+ * reported to dead-letter when the snapshot was written.
  */
 #ifndef FRESHET_CORE_ITEM_START_H
 #define FRESHET_CORE_ITEM_START_H
