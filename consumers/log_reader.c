@@ -1,6 +1,7 @@
 #include "consumers/log_reader.h"
 
 #include "core/base/clock.h"
+#include "core/base/fault.h"
 #include "core/base/log.h"
 
 #include <stdlib.h>
@@ -53,8 +54,9 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     }
     TRY(set(conf, "group.id", purpose == GROUP_OFFSETS ? settings->app : "freshet-log-reader",
             err));
-    TRY(set(conf, "isolation.level", purpose == ENDS ? "read_uncommitted" : "read_committed",
-            err));
+    bool all = purpose == ENDS && !mutant("mutant_end_is_stable_offset");
+
+    TRY(set(conf, "isolation.level", all ? "read_uncommitted" : "read_committed", err));
     TRY(set(conf, "enable.auto.commit", "false", err));
     TRY(set(conf, "enable.auto.offset.store", "false", err));
     TRY(set(conf, "enable.partition.eof", "true", err));
