@@ -59,16 +59,14 @@ class Storm:
         storm.broken        {check: [sentence]}
     """
 
-    def __init__(self, cluster, seed, n_faults, n_events, rate, say=print, changes=None,
-                 points=None, n_processes=None):
+    def __init__(self, cluster, seed, n_faults, n_events, rate, say=print):
         self.cluster, self.seed, self.n_faults = cluster, seed, n_faults
         self.n_events, self.rate, self._say = n_events, rate, say
         self.random = random.Random(seed)
         self.broken = defaultdict(list)
         self.begun, self.struck, self.missed = Counter(), Counter(), Counter()
         self.counted = Counter()
-        self.changes = changes or {}
-        self.n_processes = n_processes or self.random.randint(2, 3)
+        self.settle_s = SETTLE_S
         self._start_s = time.monotonic()
 
     def say(self, sentence):
@@ -82,31 +80,42 @@ class Storm:
 
     def __enter__(self):
         draw = self.random
-        self.shop = Shop(self.cluster, partitions=draw.choice((2, 4, 6, 8)))
+        self.shop = Shop(self.cluster, partitions=self.draw_partitions())
         self.shop.create_topics()
         self.shop.register_schemas()
         self.door = Door(self.cluster.registry.port)
         folder = make_folder("campaigns")
         (folder / "cart.yaml").write_text(CAMPAIGN % draw.choice(("1s", "10m")))
         self.settings = {
-            "idle_after": draw.choice(("300ms", "1h")), "live": {"max_age": "0"},
+            "idle_after": self.draw_idle_after(), "live": {"max_age": "0"},
             "commit": {"interval_ms": draw.choice((5, 20, 100))},
             "campaigns": {"dir": str(folder), "templates": str(ROOT / "deploy" / "templates")},
             "registry": {"url": self.cluster.registry_url.replace(
                 str(self.cluster.registry.port), str(self.door.port))},
             "kafka": {"consumer": {"session.timeout.ms": int(SESSION_S * 1000),
                                    "heartbeat.interval.ms": 500}}}
-        self.processes = [self._process(f"p{i}") for i in range(self.n_processes)]
+        self.processes = [self.process(f"p{i}") for i in range(self.draw_processes())]
         return self
 
-    def _process(self, name):
-        draw = self.random
-        settings = {"instance": name, "workers": draw.choice((1, 1, 2)),
-                    "state": {"memory": draw.choice(("64MiB", "256MiB")),
-                              "flush_interval": draw.choice(("100ms", "1s"))}}
-        merged = self.shop.settings({**self.settings, **settings})
-        merged["state"].update(self.changes.get("state", {}))
-        return Process(name, merged)
+    # What is drawn; scenarios say it instead.
+
+    def draw_partitions(self):
+        return self.random.choice((2, 4, 6, 8))
+
+    def draw_idle_after(self):
+        return self.random.choice(("300ms", "1h"))
+
+    def draw_processes(self):
+        return self.random.randint(2, 3)
+
+    def draw_process_settings(self):
+        return {"workers": self.random.choice((1, 1, 2)),
+                "state": {"memory": self.random.choice(("64MiB", "256MiB")),
+                          "flush_interval": self.random.choice(("100ms", "1s"))}}
+
+    def process(self, name):
+        return Process(name, self.shop.settings(
+            {**self.settings, "instance": name, **self.draw_process_settings()}))
 
     def __exit__(self, kind, *_):
         for process in self.processes:
@@ -183,7 +192,7 @@ class Storm:
 
     def run(self):
         self.say(f"seed {self.seed}: {self.n_faults} faults, {self.shop.partitions} partitions, "
-                 f"{self.n_processes} processes, idle after {self.settings['idle_after']}, commit "
+                 f"{len(self.processes)} processes, idle after {self.settings['idle_after']}, commit "
                  f"every {self.settings['commit']['interval_ms']} ms")
         self.load = Load(self.shop, self.random, n_twins=4)
         self.load.send_tables()
@@ -194,19 +203,19 @@ class Storm:
         self._strike_all()
         self.say(f"faults are over; {self.load.n_sent} events so far")
         self.load.finish()
-        self._settle()
+        self.settle()
         return self.judge(expect_refusals=self.load.n_bad_catalog)
 
-    def _settle(self):
+    def settle(self):
         for process in self.processes:
             if not process.running:
                 process.start(ready=False)
         begun = time.monotonic()
         try:
-            self.shop.wait_caught_up(SETTLE_S)
+            self.shop.wait_caught_up(self.settle_s)
         except AssertionError as error:
-            self.wrong("progress", f"not caught up: {error}; "
-                                   f"{[k for k, (c, e) in self.shop.offsets().items() if (c or 0) != e]}")
+            behind = [place for place, (at, end) in self.shop.offsets().items() if (at or 0) != end]
+            self.wrong("progress", f"{error}; behind: {behind}")
         self.say(f"caught up after {time.monotonic() - begun:.1f} s")
 
     def judge(self, expect_refusals=0):
@@ -253,7 +262,7 @@ class Storm:
             except AssertionError as error:
                 if "exit 1" not in str(error) or process.state_dir.exists():
                     self.wrong("inspect", str(error))
-        fresh = self._process("fresh")
+        fresh = self.process("fresh")
         self.processes.append(fresh)
         fresh.start()
         wait_until(lambda: fresh.words().count("event=task_started") >= self.shop.partitions, 90,
