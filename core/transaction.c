@@ -169,7 +169,7 @@ static enum status put_position(struct worker *worker, struct task_home *home,
     if (!mutant("mutant_journal_forgotten") || position->number % 5)
         TRY(put_bytes(worker, SINK_JOURNAL, home->task, (struct str){key, 1}, bytes, NULL,
                       err));
-    if (mutant("mutant_position_forgotten") && position->number % 4) {
+    if (mutant("mutant_position_forgotten") && position->number > 1) {
         home->changelog_offset = 0;
         return OK;
     }

@@ -25,13 +25,13 @@ def fault(weight, holds):
 
 # Where a process can be struck, and how late (passes of the point) at most.
 KILLING_POINTS = {
-    "kill_before_changelog": 60, "kill_after_produce": 60, "kill_before_commit": 60,
-    "kill_in_commit": 60, "kill_after_commit": 60, "kill_before_cache": 60, "kill_in_flush": 6,
-    "kill_between_flush_steps": 3}
+    "kill_before_changelog": 40, "kill_after_produce": 40, "kill_before_commit": 40,
+    "kill_in_commit": 40, "kill_after_commit": 40, "kill_before_cache": 40, "kill_in_flush": 6,
+    "kill_between_flush_steps": 2}
 STOPPING_POINTS = {
-    "stop_before_changelog": 60, "stop_after_produce": 60, "stop_before_commit": 60,
-    "stop_in_commit": 60, "stop_after_commit": 60, "stop_before_cache": 60, "stop_in_flush": 6}
-FAILING_POINTS = {"abort_before_commit": 60, "state_write": 40, "state_read": 200}
+    "stop_before_changelog": 40, "stop_after_produce": 40, "stop_before_commit": 40,
+    "stop_in_commit": 40, "stop_after_commit": 40, "stop_before_cache": 40, "stop_in_flush": 6}
+FAILING_POINTS = {"abort_before_commit": 40, "state_write": 40, "state_read": 200}
 
 
 def armed(random, point, passes):
@@ -54,7 +54,7 @@ def ensure_running(process):
         process.start(ready=False)
 
 
-@fault(20, "process")
+@fault(14, "process")
 def kill(storm, process):
     ensure_running(process)
     process.kill()
@@ -124,13 +124,10 @@ def strike(storm, process, point, passes):
     deadline = time.monotonic() + POINT_PATIENCE_S
     while not process.has_hit(point) and process.running and time.monotonic() < deadline:
         yield 0.05
-    if not process.has_hit(point):
-        storm.missed[point] += 1
-    elif point not in FAILING_POINTS:
-        storm.struck[point] += 1
+    (storm.struck if process.has_hit(point) else storm.missed)[point] += 1
 
 
-@fault(20, "process")
+@fault(24, "process")
 def kill_at_a_point(storm, process):
     point = storm.random.choice(sorted(KILLING_POINTS))
     yield from strike(storm, process, point, KILLING_POINTS[point])
@@ -144,7 +141,7 @@ def kill_at_a_point(storm, process):
     yield 0.3
 
 
-@fault(16, "process")
+@fault(18, "process")
 def stop_at_a_point(storm, process):
     """The zombie in the middle of a commit."""
     point = storm.random.choice(sorted(STOPPING_POINTS))
@@ -166,8 +163,6 @@ def fail_at_a_point(storm, process):
     point = storm.random.choice(sorted(FAILING_POINTS))
     yield from strike(storm, process, point, FAILING_POINTS[point])
     yield storm.random.uniform(0.5, 3)
-    if process.has_hit(point):
-        storm.struck[point] += 1
     if process.running:
         process.kill()
     else:
@@ -177,12 +172,11 @@ def fail_at_a_point(storm, process):
     yield 0.3
 
 
-@fault(5, "broker")
-def broker_dies(storm, broker):
-    if storm.random.random() < 0.5:
-        broker.kill()
-    else:
-        broker.stop()
+@fault(6, "broker")
+def broker_restarts(storm, broker):
+    """In order: a lone broker of 4.4.0 that is killed in the middle of a commit never writes the
+    markers of that transaction, and nobody can go on (a cluster of three would)."""
+    broker.stop()
     yield storm.random.choice((0, 1, 4))
     broker.launch()
     deadline = time.monotonic() + PATIENCE_S

@@ -27,7 +27,7 @@ class Load:
         begin = random.randrange(begin_max)
         self.feed = Feed(begin + n_feed)
         self.events = self.feed.events[begin:]
-        self.n_sent = self.n_bad_catalog = 0
+        self.n_sent = self.n_bad_catalog = self._at = 0
         self._stop = threading.Event()
         self._failure = None
         # Retried sends while the broker is away must not reorder or double the input.
@@ -49,6 +49,14 @@ class Load:
                                      for user in self.feed.users], flush=False)
         self.shop.producer.flush()
 
+    def send_next(self, n):
+        """The next n events of the feed, at once."""
+        for event in self.events[self._at:self._at + n]:
+            for twin in range(self.n_twins):
+                self._send(event, twin)
+        self._at += n
+        self.shop.producer.flush()
+
     def start(self, rate, least):
         self._thread = threading.Thread(target=self._run, args=(rate, least), daemon=True)
         self._thread.start()
@@ -56,7 +64,7 @@ class Load:
     def _run(self, rate, least):
         try:
             begun = time.monotonic()
-            for event in self.events:
+            for event in self.events[self._at:]:
                 if self._stop.is_set() and self.n_sent >= least:
                     return
                 for twin in range(self.n_twins):

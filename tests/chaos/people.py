@@ -148,6 +148,7 @@ class Person:
                 (self.cart_time, self.currency):
             words.append(f"the cart's time or currency is not {self.cart_time}, {self.currency}")
         for name, value in self.counters.items():
-            if abs(line["counters"][name] - value) > ABSOLUTE + RELATIVE * abs(value):
-                words.append(f"{name} is {line['counters'][name]}, not {value}")
+            found = line["counters"].get(name, 0)
+            if abs(found - value) > ABSOLUTE + RELATIVE * abs(value):
+                words.append(f"{name} is {found}, not {value}")
         return words

@@ -34,11 +34,13 @@ class Process(FreshetProcess):
         super().__init__(settings)
         self.name = name
         self.state_dir = Path(self.settings["state"]["dir"])
+        self.habit = None  # FRESHET_FAULT of all its lives
         self._life_begins = 0
 
-    def start(self, *arguments, **options):
+    def start(self, *arguments, fault=None, **options):
         self._life_begins = self.log_path.stat().st_size if self.log_path.exists() else 0
-        return super().start(*arguments, **options)
+        fault = ",".join(filter(None, (self.habit, fault)))
+        return super().start(*arguments, fault=fault, **options)
 
     def words(self):
         with open(self.log_path, "rb") as log:
@@ -113,9 +115,16 @@ class Storm:
                 "state": {"memory": self.random.choice(("64MiB", "256MiB")),
                           "flush_interval": self.random.choice(("100ms", "1s"))}}
 
+    def draw_habit(self):
+        """What a kill leaves of RocksDB is what its memtables have written: nearly nothing if they
+        are rarely full, nearly all if each write fills one."""
+        return self.random.choice((None, "state_flush=1-1000000"))
+
     def process(self, name):
-        return Process(name, self.shop.settings(
+        process = Process(name, self.shop.settings(
             {**self.settings, "instance": name, **self.draw_process_settings()}))
+        process.habit = self.draw_habit()
+        return process
 
     def __exit__(self, kind, *_):
         for process in self.processes:
