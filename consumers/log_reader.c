@@ -54,9 +54,10 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     }
     TRY(set(conf, "group.id", purpose == GROUP_OFFSETS ? settings->app : "freshet-log-reader",
             err));
-    bool all = purpose == ENDS && !mutant("mutant_end_is_stable_offset");
+    bool confused = mutant("mutant_end_is_stable_offset");
+    bool committed = purpose == RECORDS || (purpose == ENDS) == confused;
 
-    TRY(set(conf, "isolation.level", all ? "read_uncommitted" : "read_committed", err));
+    TRY(set(conf, "isolation.level", committed ? "read_committed" : "read_uncommitted", err));
     TRY(set(conf, "enable.auto.commit", "false", err));
     TRY(set(conf, "enable.auto.offset.store", "false", err));
     TRY(set(conf, "enable.partition.eof", "true", err));

@@ -173,11 +173,14 @@ class Zombie(Scenario):
         self.load_it()
         zombie.wait_stopped()
         time.sleep(SESSION_S)
-        wait_until(lambda: other.words().count("event=task_started") == self.partitions, 60,
-                   "the other to have all tasks")
+        self.wait_all_taken(other)
         self.wait_overtaken()
         zombie.resume()
         time.sleep(2)
+
+    def wait_all_taken(self, other):
+        wait_until(lambda: other.words().count("event=task_started") == self.partitions, 60,
+                   "the other to have all tasks")
 
     def wait_overtaken(self):
         time.sleep(1)
@@ -203,29 +206,39 @@ class TimerZombie(Zombie):
         time.sleep(2.5)
 
 
-class Moves(Scenario):
-    """Another process comes and goes, several times, under load."""
+class OpenCommit(Zombie):
+    """Stopped with its offsets sent and the commit not: whoever gets its tasks has to wait for it.
+
+    The mutant takes both questions for the other: whether offsets are stable, and where the
+    changelog ends. With one of the two right, the time that is left for an error is that between
+    two markers of one transaction, and no test waits for that."""
+
+    point = "stop_before_commit"
+    mutants = ("end_is_stable_offset",)
+
+    def wait_all_taken(self, other):
+        time.sleep(2)
+
+
+class TaskReturns(Scenario):
+    """A task moves to another process, is worked on there, and comes back."""
 
     n_processes = 2
-    partitions = 4
-    workers = 2
-    n_moves = 3
-    mutants = ("task_kept", "end_is_stable_offset")
+    mutants = ("task_kept",)
 
     def act(self):
         self.open()
         here, there = self.processes
-        self.load.start(rate=400, least=N_EVENTS)
         self.begin(here)
-        for _ in range(self.n_moves):
-            self.begin(there)
-            wait_until(lambda: "event=task_started" in there.words(), 30, "a task to move")
-            time.sleep(0.7)
-            assert there.terminate() == 0
-        self.load.finish()
+        self.send_steps(here, 2)
+        self.begin(there)
+        wait_until(lambda: "event=task_started" in there.words(), 30, "a task to move")
+        self.send_steps(there, 4)
+        assert there.terminate() == 0
+        self.load.send_next(N_EVENTS)
 
 
-SCENARIOS = (Aborts, NewMachine, Flush, FullDisk, Zombie, TimerZombie, Moves)
+SCENARIOS = (Aborts, NewMachine, Flush, FullDisk, Zombie, TimerZombie, OpenCommit, TaskReturns)
 
 
 def play(cluster, scenario, mutant):
