@@ -147,10 +147,8 @@ class Storm:
     def _draw(self, held):
         """(name, generator, resource) of a fault whose object is free, or None."""
         free = {"process": [p for p in self.processes if p.name not in held],
-                "broker": [] if held else [self.cluster.broker],
+                "broker": [] if "broker" in held else [self.cluster.broker],
                 "registry": [] if "registry" in held else [self.door]}
-        if "broker" in held:
-            free["process"] = []
         _, holds, function = self.random.choices(FAULTS, [f[0] for f in FAULTS])[0]
         if not free[holds]:
             return None
