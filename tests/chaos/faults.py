@@ -27,11 +27,12 @@ def fault(weight, holds):
 KILLING_POINTS = {
     "kill_before_changelog": 40, "kill_after_produce": 40, "kill_before_commit": 40,
     "kill_in_commit": 40, "kill_after_commit": 40, "kill_before_cache": 40, "kill_in_flush": 6,
-    "kill_between_flush_steps": 2}
+    "kill_between_flush_steps": 2, "kill_snapshot_rename": 3}
 STOPPING_POINTS = {
     "stop_before_changelog": 40, "stop_after_produce": 40, "stop_before_commit": 40,
     "stop_in_commit": 40, "stop_after_commit": 40, "stop_before_cache": 40, "stop_in_flush": 6}
-FAILING_POINTS = {"abort_before_commit": 40, "state_write": 40, "state_read": 200}
+FAILING_POINTS = {"abort_before_commit": 40, "state_write": 40, "state_read": 200,
+                  "snapshot_write": 6}
 
 
 def armed(random, point, passes):
@@ -158,15 +159,15 @@ def stop_at_a_point(storm, process):
 
 @fault(12, "process")
 def fail_at_a_point(storm, process):
-    """A full disk, a disk that cannot be read, an abort that the broker asks for. The program may
-    end with a sentence; if it goes on, nothing is lost."""
+    """A full disk, a disk that cannot be read, an abort that the broker asks for. Where the disk
+    fails under a person's state, the program may end with a sentence."""
     point = storm.random.choice(sorted(FAILING_POINTS))
     yield from strike(storm, process, point, FAILING_POINTS[point])
     yield storm.random.uniform(0.5, 3)
     if process.running:
         process.kill()
     else:
-        storm.expect_exit(process, (1,) if point != "abort_before_commit" else ())
+        storm.expect_exit(process, (1,) if point.startswith("state_") else ())
     yield a_while(storm)
     process.start(ready=False)
     yield 0.3

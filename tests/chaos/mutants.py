@@ -206,6 +206,22 @@ class TimerZombie(Zombie):
         time.sleep(2.5)
 
 
+class Snapshot(Scenario):
+    """The item model begins at the snapshot of a clean stop."""
+
+    mutants = ("snapshot_without_offset",)
+
+    def act(self):
+        self.open()
+        [process] = self.processes
+        self.begin(process)
+        self.send_steps(process, 8)
+        assert process.terminate() == 0
+        self.begin(process)
+        assert "items_begin from=snapshot" in process.words(), "it has not begun at its snapshot"
+        self.load.send_next(N_EVENTS)
+
+
 class OpenCommit(Zombie):
     """Stopped with its offsets sent and the commit not: whoever gets its tasks has to wait for it.
 
@@ -238,7 +254,8 @@ class TaskReturns(Scenario):
         self.load.send_next(N_EVENTS)
 
 
-SCENARIOS = (Aborts, NewMachine, Flush, FullDisk, Zombie, TimerZombie, OpenCommit, TaskReturns)
+SCENARIOS = (Aborts, NewMachine, Flush, FullDisk, Zombie, TimerZombie, OpenCommit, TaskReturns,
+             Snapshot)
 
 
 def play(cluster, scenario, mutant):

@@ -111,9 +111,12 @@ class Storm:
         return self.random.randint(2, 3)
 
     def draw_process_settings(self):
-        return {"workers": self.random.choice((1, 1, 2)),
-                "state": {"memory": self.random.choice(("64MiB", "256MiB")),
-                          "flush_interval": self.random.choice(("100ms", "1s"))}}
+        draw = self.random.choice
+        return {"workers": draw((1, 1, 2)),
+                "state": {"memory": draw(("64MiB", "256MiB")),
+                          "flush_interval": draw(("100ms", "1s")),
+                          "snapshot_interval": draw(("500ms", "5s", "5m")),
+                          "table_interval": draw(("500ms", "5s", "30s"))}}
 
     def draw_habit(self):
         """What a kill leaves of RocksDB is what its memtables have written: nearly nothing if they
@@ -252,7 +255,7 @@ class Storm:
         self._verify()
         for check, sentences in oracle.broken.items():
             self.broken[check] += sentences
-        self.counted = oracle.counted
+        self.counted += oracle.counted
         for line in oracle.report():
             self.say(line)
         return not self.broken
@@ -277,6 +280,29 @@ class Storm:
         if fresh.terminate() != 0:
             self.wrong("exit", "the new machine")
         oracle.check_state("a new machine", fresh.command("inspect", "--all").stdout)
+        self._check_folds()
+
+    def _check_folds(self):
+        """The item model of each process, as its last snapshot has it, is what `<app>-items` gives
+        from its beginning to that offset; and what the items table and the rest give."""
+        for process in self.processes:
+            if any(process.state_dir.glob("items-*.snapshot")):
+                self._same_fold(process, ())
+        self._same_fold(self.processes[0], ("--items-from", "table"))
+
+    def _same_fold(self, process, source):
+        def told(*arguments):
+            line = json.loads(process.command("inspect", "--items-digest", *arguments).stdout)
+            return line["items"], line["items_digest"]
+        try:
+            there = told(*source)
+            due = told("--items-from", "beginning", "--items-to", str(there[0]))
+        except AssertionError as error:
+            self.wrong("fold", str(error))
+            return
+        self.counted["folds"] += 1
+        if there != due:
+            self.wrong("fold", f"{process.name} {' '.join(source)}: {there} instead of {due}")
 
     def _verify(self):
         done = self.processes[0].command("verify", check=False, timeout=1200)
