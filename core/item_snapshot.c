@@ -133,8 +133,7 @@ static void write_header(struct snapshot_writer *writer, const struct item_snaps
     bytes_put_str(&out, str_of(id->cluster));
     bytes_put_u64(&out, item_model_fingerprint(id->config));
     bytes_put_zigzag(&out, clock_wall_ms());
-    bytes_put_zigzag(
-        &out, mutant("mutant_snapshot_without_offset") ? 0 : item_view_items_offset(view));
+    bytes_put_zigzag(&out, item_view_items_offset(view));
     bytes_put_varint(&out, item_view_n_items(view));
     bytes_put_varint(&out, n_catalog);
     for (uint32_t p = 0; p < n_catalog; p++) {

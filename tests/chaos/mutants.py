@@ -207,16 +207,19 @@ class TimerZombie(Zombie):
 
 
 class Snapshot(Scenario):
-    """The item model begins at the snapshot of a clean stop."""
+    """Killed; the item model begins at the snapshot of an earlier stop, and what followed it."""
 
-    mutants = ("snapshot_without_offset",)
+    mutants = ("snapshot_offset",)
 
     def act(self):
         self.open()
         [process] = self.processes
         self.begin(process)
-        self.send_steps(process, 8)
+        self.send_steps(process, 4)
         assert process.terminate() == 0
+        self.begin(process)
+        self.send_steps(process, 4)
+        process.kill()
         self.begin(process)
         assert "items_begin from=snapshot" in process.words(), "it has not begun at its snapshot"
         self.load.send_next(N_EVENTS)
