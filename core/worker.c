@@ -63,7 +63,7 @@ static void on_gained(void *context, const int32_t *tasks, uint32_t n)
         log_info("task_gained", "task=%d worker=%u", tasks[i], worker->number);
         atomic_fetch_add(&worker->runtime->n_assigned, 1);
         worker->ownership[tasks[i]].owned = true;
-        if (worker->homes[tasks[i]]) { /* by a mutant alone */
+        if (mutant("mutant_task_kept") && worker->homes[tasks[i]]) {
             source_start_task(worker->source, tasks[i], &worker->homes[tasks[i]]->position,
                               NULL);
             continue;

@@ -1,7 +1,6 @@
 """One run: a shop, its processes, the load, faults drawn from the seed, and the oracle at the end."""
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -52,6 +51,9 @@ class Process(FreshetProcess):
 
     def ask_to_end(self):
         self.process.send_signal(signal.SIGTERM)
+
+    def end_at_once(self):
+        self._signal_and_wait(signal.SIGKILL)
 
 
 class Storm:
@@ -131,7 +133,7 @@ class Storm:
 
     def __exit__(self, kind, *_):
         for process in self.processes:
-            process._signal_and_wait(signal.SIGKILL)
+            process.end_at_once()
         if kind or self.broken:
             self._keep_logs()
         self.door.shut()
