@@ -95,6 +95,20 @@ def leave_and_join(storm, process):
 
 
 @fault(5, "process")
+def quick_restart(storm, process):
+    """SIGTERM to a process that keeps its place in the group, and comes back before it is missed,
+    or not."""
+    if process.running:
+        process.kill()
+    process.start("--keep-membership", ready=False)
+    yield storm.random.uniform(1, 4)
+    yield from end_politely(storm, process)
+    yield a_while(storm)
+    process.start(ready=False)
+    yield 0.3
+
+
+@fault(5, "process")
 def leave_for_long(storm, process):
     """Others do its work for a while; its state directory is old when it comes back."""
     if process.running:
