@@ -11,7 +11,7 @@ unexport SECONDS
 C_FILES = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build bench kafka-up kafka-down format lint clean
+.PHONY: help demo test build bench chaos kafka-up kafka-down format lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,14 @@ bench: ## all benchmarks of the release build, one after the other, tables at th
 	cmake --preset release --log-level=WARNING
 	cmake --build --preset release -j $(JOBS)
 	tests/bench/run.sh
+
+# One seed is one storm of at most 50 faults, so a broken one can be run again alone.
+chaos: ## N faults (40) from SEED on a real Kafka under load; report in build/chaos/
+	@deploy/setup.sh test
+	cmake --preset asan --log-level=WARNING
+	cmake --build --preset asan -j $(JOBS) --target freshet
+	PYTHONPATH=tests/support:tests $(PYTHON) -m chaos --faults $(or $(N),40) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(EVENTS),--events $(EVENTS))
 
 kafka-up: ## a real Kafka and registry on loopback (KAFKA_PORT, REGISTRY_PORT); writes build/kafka/dev.env
 	@$(KAFKA) up build/kafka/dev $(KAFKA_PORT) $(REGISTRY_PORT)

@@ -1,11 +1,18 @@
 #include "consumers/log_reader.h"
 
 #include "core/base/clock.h"
+#include "core/base/fault.h"
 #include "core/base/log.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { PROBE_EVERY_MS = 500, PROBE_TIMEOUT_MS = 200 };
+enum {
+    PROBE_EVERY_MS = 500,
+    PROBE_TIMEOUT_MS = 200,
+    MISSING_BELIEVED_MS = 3000, /* how long a broker has to say that a topic is missing */
+    ASK_AGAIN_US = 100000,
+};
 
 struct log_reader {
     rd_kafka_t *consumer;
@@ -53,8 +60,10 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     }
     TRY(set(conf, "group.id", purpose == GROUP_OFFSETS ? settings->app : "freshet-log-reader",
             err));
-    TRY(set(conf, "isolation.level", purpose == ENDS ? "read_uncommitted" : "read_committed",
-            err));
+    bool confused = mutant("mutant_end_is_stable_offset");
+    bool committed = purpose == RECORDS || (purpose == ENDS) == confused;
+
+    TRY(set(conf, "isolation.level", committed ? "read_committed" : "read_uncommitted", err));
     TRY(set(conf, "enable.auto.commit", "false", err));
     TRY(set(conf, "enable.auto.offset.store", "false", err));
     TRY(set(conf, "enable.partition.eof", "true", err));
@@ -113,11 +122,21 @@ static rd_kafka_resp_err_t wait_for_broker(rd_kafka_t *consumer, int timeout_ms)
     return code;
 }
 
+/* A broker that stops or has just started knows less than it will: what it says to be missing
+ * is missing once it has said so for a while. */
+static bool says_missing(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 /* Asks until answered or the time is over: a broker that is away may come back. */
 static enum status query(rd_kafka_t *consumer, const char *topic, int32_t partition,
                          int timeout_ms, int64_t *low, int64_t *high, struct error *err)
 {
     int64_t deadline_ns = clock_mono_ns() + (int64_t)timeout_ms * 1000000;
+    int64_t missing_since_ns = 0;
     rd_kafka_resp_err_t code;
 
     do {
@@ -129,13 +148,20 @@ static enum status query(rd_kafka_t *consumer, const char *topic, int32_t partit
                                                     once_ms);
         if (!code)
             return OK;
-        if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-            code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-            code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
-            return error_set(err, ERR_NOT_FOUND,
-                             "topic '%s' has no partition %d; run 'freshet topics create'",
-                             topic, partition);
+        int64_t now_ns = clock_mono_ns();
+
+        if (!says_missing(code))
+            missing_since_ns = 0;
+        else if (!missing_since_ns)
+            missing_since_ns = now_ns;
+        else if (now_ns - missing_since_ns > (int64_t)MISSING_BELIEVED_MS * 1000000)
+            break;
+        usleep(ASK_AGAIN_US);
     } while (clock_mono_ns() < deadline_ns);
+    if (missing_since_ns)
+        return error_set(err, ERR_NOT_FOUND,
+                         "topic '%s' has no partition %d; run 'freshet topics create'", topic,
+                         partition);
     return error_set(err, ERR_TIMEOUT, "topic '%s' partition %d: no answer from the broker: %s",
                      topic, partition, rd_kafka_err2str(code));
 }

@@ -31,7 +31,8 @@ struct source_kafka {
     rd_kafka_t *consumer;
     rd_kafka_queue_t *group_queue;
     int event_fd;
-    bool revoked; /* since leave_group() began to wait for it */
+    bool assigned; /* the group has given us something once, be it nothing */
+    bool revoked;  /* since leave_group() began to wait for it */
     enum status failure;
     struct error failure_error;
 };
@@ -217,6 +218,7 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code,
             tasks[n++] = task;
     }
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        live_of(source)->assigned = true;
         error = rd_kafka_incremental_assign(consumer, none);
         on_gained(source, tasks, n);
     } else {
@@ -280,6 +282,29 @@ static void leave_group(struct source_kafka *live, bool has_tasks)
     }
 }
 
+/* librdkafka 2.0.2 ends the process (an assertion of its sticky assignor) if a consumer is
+ * destroyed after the group has answered its joining and before its first assignment: so are
+ * those that a restarting broker takes for fenced. Such a one is closed and left lying; it
+ * keeps a few threads and a connection until the process ends. */
+static bool can_be_destroyed(const struct source_kafka *live)
+{
+    const char *protocol =
+        live->assigned ? "NONE" : rd_kafka_rebalance_protocol(live->consumer);
+
+    return protocol && strcmp(protocol, "NONE") == 0; /* NONE: not even answered */
+}
+
+static void close_consumer(struct source_kafka *live)
+{
+    bool destroy = can_be_destroyed(live);
+
+    rd_kafka_consumer_close(live->consumer);
+    if (destroy)
+        rd_kafka_destroy(live->consumer);
+    else
+        log_warn("consumer_left_lying", "reason=\"closed between join and assignment\"");
+}
+
 static void close_live(struct source *source, bool leave)
 {
     struct source_kafka *live = live_of(source);
@@ -297,8 +322,7 @@ static void close_live(struct source *source, bool leave)
     if (live->consumer) {
         if (leave)
             leave_group(live, has_tasks);
-        rd_kafka_consumer_close(live->consumer);
-        rd_kafka_destroy(live->consumer);
+        close_consumer(live);
     }
     if (live->event_fd >= 0)
         close(live->event_fd);

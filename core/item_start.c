@@ -107,7 +107,7 @@ static enum status load_snapshot(const struct runtime *runtime, struct item_star
     TRY(item_snapshot_load(path, &id, with_catalog, &start->fold, err));
     if (with_catalog)
         memcpy(start->catalog_offset, info.catalog_offset, sizeof(info.catalog_offset));
-    if (fault_hit("mutant_snapshot_offset")) /* a bug that the tests must notice */
+    if (mutant("mutant_snapshot_offset")) /* what came after the snapshot is forgotten */
         return open_reader(runtime, start, start->partitions[0].high,
                            with_catalog ? info.catalog_from : NULL, err);
     return OK;

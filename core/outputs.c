@@ -4,6 +4,7 @@
  */
 #include "core/worker_private.h"
 
+#include "core/base/fault.h"
 #include "core/base/hash.h"
 #include "schemas/avro_codec.h"
 
@@ -107,6 +108,12 @@ enum status output_recommendation(struct worker *worker, uint32_t lane,
 
     if (ranking->n)
         tally_add(&worker->txn.tally, worker->metrics.reasons[ranking->at[0].reason & 7], 1);
+    if (mutant("mutant_list_twice") && events->offset[lane] % 64 == 0) {
+        struct sink_record twin = record;
+
+        twin.headers = sink_headers(source_str, worker->txn.view_text);
+        TRY(sink_put(worker->sink, &twin, err));
+    }
     return sink_put(worker->sink, &record, err);
 }
 

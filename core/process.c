@@ -33,6 +33,8 @@
 
 enum {
     BROKER_TIMEOUT_MS = 2000,
+    WRONG_BELIEVED_MS = 3000, /* of a broker's topics: how long an error has to last */
+    ASK_AGAIN_US = 200000,
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 5000,
     STOP_LIMIT_MS = 20000, /* for a drain; supervisors lose their patience after 30 s */
@@ -118,9 +120,21 @@ static enum status check_topics(const struct settings *settings, struct error *e
     return first.status;
 }
 
+/* A broker that stops or has just started knows less topics than it will: what is wrong has to
+ * stay wrong for a while. */
+static bool is_believed(int64_t *since_ns)
+{
+    int64_t now_ns = clock_mono_ns();
+
+    if (!*since_ns)
+        *since_ns = now_ns;
+    return now_ns - *since_ns > (int64_t)WRONG_BELIEVED_MS * 1000000;
+}
+
 static enum status meet_broker(struct runtime *runtime, struct error *err)
 {
     struct backoff backoff = {0};
+    int64_t wrong_since_ns = 0;
     rd_kafka_conf_t *conf;
     rd_kafka_t *client;
     char text[256];
@@ -136,11 +150,16 @@ static enum status meet_broker(struct runtime *runtime, struct error *err)
         status = runtime_read_metadata(runtime, client, BROKER_TIMEOUT_MS, err);
         if (status == OK && !runtime->embedded)
             status = check_topics(runtime->settings, err);
-        if (status == ERR_TIMEOUT) {
+        if (status == ERR_INVALID && !is_believed(&wrong_since_ns)) {
+            usleep(ASK_AGAIN_US);
+            status = ERR_TIMEOUT;
+        } else if (status == ERR_TIMEOUT) {
+            wrong_since_ns = 0;
             runtime_phase(runtime, "waits for the broker: %s", err->text);
             log_warn("broker_away", "call=metadata reason=\"%s\"", err->text);
         }
-    } while (status == ERR_TIMEOUT && back_off(&backoff));
+    } while (status == ERR_TIMEOUT &&
+             (wrong_since_ns ? !process_stop_asked() : back_off(&backoff)));
     rd_kafka_destroy(client);
     return status == ERR_TIMEOUT ? stopped(err) : status;
 }

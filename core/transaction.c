@@ -34,7 +34,9 @@ enum status transaction_begin(struct worker *worker, struct error *err)
     txn->begun_ns = clock_mono_ns();
     txn->oldest_kafka_ms = INT64_MAX;
     txn->n_events = 0;
-    txn->metadata = source_group_metadata(worker->source);
+    txn->metadata = mutant("mutant_no_fence")
+                        ? rd_kafka_consumer_group_metadata_new(worker->runtime->settings->app)
+                        : source_group_metadata(worker->source);
     return OK;
 }
 
@@ -71,8 +73,10 @@ void transaction_discard(struct worker *worker, bool abort)
         home->touched = false;
         timer_queue_rollback(home->timers);
     }
-    user_overlay_reset(worker->overlay);
-    item_changes_reset(worker->changes);
+    if (!mutant("mutant_overlay_kept"))
+        user_overlay_reset(worker->overlay);
+    if (!mutant("mutant_item_changes_kept"))
+        item_changes_reset(worker->changes);
     if (worker->homes[0])
         item_table_settle(worker->runtime->item_table, false);
     release_view(worker);
@@ -107,6 +111,8 @@ static bool put_user(void *context, const struct overlay_value *value)
     struct put_context *put = context;
     char key[1 + ID_MAX_BYTES];
 
+    if (mutant("mutant_changelog_forgotten") && value->hash % 16 == 0)
+        return true;
     key[0] = CHANGELOG_USER;
     memcpy(key + 1, value->user_id.ptr, value->user_id.len);
     struct str bytes = {value->len ? (const char *)value->bytes : NULL, (uint32_t)value->len};
@@ -141,6 +147,8 @@ static enum status put_position(struct worker *worker, struct task_home *home,
 
     *position = home->position;
     source_position(worker->source, home->task, position);
+    if (mutant("mutant_offset_off_by_one"))
+        position->next[INPUT_CLICKSTREAM]++;
     position->number++;
     position->items_offset = item_view_items_offset(txn->view);
     position->n_catalog = worker->runtime->n_catalog_partitions;
@@ -158,7 +166,13 @@ static enum status put_position(struct worker *worker, struct task_home *home,
     struct str bytes = {(const char *)worker->value, len};
 
     home->changelog_offset = -1;
-    TRY(put_bytes(worker, SINK_JOURNAL, home->task, (struct str){key, 1}, bytes, NULL, err));
+    if (!mutant("mutant_journal_forgotten") || position->number % 5)
+        TRY(put_bytes(worker, SINK_JOURNAL, home->task, (struct str){key, 1}, bytes, NULL,
+                      err));
+    if (mutant("mutant_position_forgotten") && position->number > 1) {
+        home->changelog_offset = 0;
+        return OK;
+    }
     return put_bytes(worker, SINK_CHANGELOG, home->task, (struct str){key, 1}, bytes,
                      &home->changelog_offset, err);
 }
@@ -255,6 +269,11 @@ static enum sink_result send_and_commit(struct worker *worker,
     enum sink_result result;
 
     worker->txn.metadata = NULL;
+    if (mutant("mutant_no_timer_fence") && worker->txn.n_events == 0) {
+        rd_kafka_consumer_group_metadata_destroy(metadata);
+        rd_kafka_topic_partition_list_destroy(offsets);
+        return sink_commit(worker->sink, err);
+    }
     for (uint32_t i = 0; i < n_touched; i++)
         add_offsets(worker, &positions[i], touched[i]->task, offsets);
     result = sink_send_offsets(worker->sink, offsets, metadata, err);
@@ -274,16 +293,26 @@ enum sink_result transaction_commit(struct worker *worker, struct error *err)
         return SINK_OK;
     uint32_t n_touched = collect_touched(worker, touched);
 
+    if (fault_hit("kill_before_changelog") || fault_hit("stop_before_changelog") ||
+        (txn->n_events == 0 && fault_hit("stop_before_changelog_of_timers")))
+        log_warn("fault", "at=before_changelog");
     if (put_all(worker, positions, touched, n_touched, err) != OK) {
         result = sink_abort(worker->sink, err);
         return result == SINK_OK ? SINK_ABORTED : result;
     }
+    bool early = mutant("mutant_cache_before_commit");
+
+    for (uint32_t i = 0; early && i < n_touched; i++)
+        touched[i]->changelog_offset = 0;
+    if (early)
+        apply_commit(worker, positions, touched, n_touched);
     result = send_and_commit(worker, positions, touched, n_touched, err);
     if (result != SINK_OK)
         return result;
-    if (fault_hit("kill_before_cache"))
+    if (fault_hit("kill_before_cache") || fault_hit("stop_before_cache"))
         log_warn("fault", "at=before_cache");
-    apply_commit(worker, positions, touched, n_touched);
+    if (!early)
+        apply_commit(worker, positions, touched, n_touched);
     if (worker->homes[0])
         item_table_settle(worker->runtime->item_table, true);
     user_overlay_reset(worker->overlay);

@@ -12,6 +12,7 @@
 #include "core/worker.h"
 
 #include "core/base/clock.h"
+#include "core/base/fault.h"
 #include "core/base/log.h"
 #include "core/item_table.h"
 #include "core/restorer.h"
@@ -62,6 +63,11 @@ static void on_gained(void *context, const int32_t *tasks, uint32_t n)
         log_info("task_gained", "task=%d worker=%u", tasks[i], worker->number);
         atomic_fetch_add(&worker->runtime->n_assigned, 1);
         worker->ownership[tasks[i]].owned = true;
+        if (mutant("mutant_task_kept") && worker->homes[tasks[i]]) {
+            source_start_task(worker->source, tasks[i], &worker->homes[tasks[i]]->position,
+                              NULL);
+            continue;
+        }
         ask_restore(worker, tasks[i]);
     }
 }
@@ -91,6 +97,8 @@ static void on_losing(void *context, const int32_t *tasks, uint32_t n, bool lost
         atomic_fetch_sub(&worker->runtime->n_assigned, 1);
         own->owned = false;
         own->stale = true;
+        if (mutant("mutant_task_kept"))
+            continue;
         if (worker->homes[tasks[i]])
             runtime_remove_home(worker->runtime, (uint32_t)tasks[i], !lost);
         worker->homes[tasks[i]] = NULL;

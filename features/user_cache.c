@@ -19,7 +19,9 @@
 #include "features/user_cache.h"
 
 #include "core/base/clock.h"
+#include "core/base/fault.h"
 #include "core/base/hash.h"
+#include "core/base/log.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -450,9 +452,23 @@ static int by_key(const void *a, const void *b)
     return str_compare(entry_key(*x), entry_key(*y));
 }
 
+static enum status write_watermark(struct user_cache *cache, const struct cycle *cycle,
+                                   struct state_write *write, struct error *err)
+{
+    if (fault_hit("kill_in_flush") || fault_hit("stop_in_flush"))
+        log_warn("fault", "at=in_flush");
+    state_write_position(write, cache->task, (const char *)cycle->position,
+                         cycle->position_len);
+    state_write_watermark(write, cache->task,
+                          &(struct task_watermark){cycle->changelog_next, clock_wall_ms()});
+    return state_db_commit(cache->db, write, err);
+}
+
 static enum status write_cycle(struct user_cache *cache, struct cycle *cycle,
                                struct state_write *write, uint32_t *done, struct error *err)
 {
+    if (mutant("mutant_watermark_first"))
+        TRY(write_watermark(cache, cycle, write, err));
     for (uint32_t i = 0; i < cycle->n_hints; i++)
         state_write_remove_hint(write, cache->task, cycle->hints[i].fire_ms,
                                 cycle->hints[i].user_id);
@@ -465,13 +481,11 @@ static enum status write_cycle(struct user_cache *cache, struct cycle *cycle,
             TRY(state_db_commit(cache->db, write, err));
             end_entries(cache, cycle, *done, i + 1);
             *done = i + 1;
+            if (fault_hit("kill_between_flush_steps"))
+                log_warn("fault", "at=between_flush_steps");
         }
     }
-    state_write_position(write, cache->task, (const char *)cycle->position,
-                         cycle->position_len);
-    state_write_watermark(write, cache->task,
-                          &(struct task_watermark){cycle->changelog_next, clock_wall_ms()});
-    TRY(state_db_commit(cache->db, write, err));
+    TRY(write_watermark(cache, cycle, write, err));
     end_entries(cache, cycle, *done, cycle->n);
     *done = cycle->n;
     return OK;
@@ -491,7 +505,9 @@ enum status user_cache_flush(struct user_cache *cache, struct error *err)
         qsort(cycle.entries, cycle.n, sizeof(*cycle.entries), by_key);
     if (write)
         status = write_cycle(cache, &cycle, write, &done, err);
-    if (status != OK)
+    if (status != OK && mutant("mutant_flush_forgets"))
+        end_entries(cache, &cycle, done, cycle.n);
+    else if (status != OK)
         return_entries(cache, &cycle, done);
     for (uint32_t i = 0; i < cycle.n_hints; i++)
         free((char *)(uintptr_t)cycle.hints[i].user_id.ptr);

@@ -354,6 +354,8 @@ enum sink_result sink_send_offsets(struct sink *sink,
 
     if (!sink->producer)
         return SINK_OK;
+    if (fault_hit("kill_after_produce") || fault_hit("stop_after_produce"))
+        log_warn("fault", "at=after_produce");
     for (;;) {
         error = rd_kafka_send_offsets_to_transaction(sink->producer, offsets, metadata,
                                                      CALL_TIMEOUT_MS);
@@ -373,8 +375,16 @@ enum sink_result sink_commit(struct sink *sink, struct error *err)
 {
     if (fault_hit("kill_before_commit") || fault_hit("stop_before_commit"))
         log_warn("fault", "at=before_commit");
+    if (fault_hit("abort_before_commit")) { /* as if the broker had asked for it */
+        enum sink_result result = sink_abort(sink, err);
+
+        return result == SINK_OK ? SINK_ABORTED : result;
+    }
     while (sink->producer) {
-        rd_kafka_error_t *error = rd_kafka_commit_transaction(sink->producer, CALL_TIMEOUT_MS);
+        /* "in_commit" is the time between the request and its answer, which is not awaited. */
+        bool hasty = fault_hit("hasty_commit");
+        rd_kafka_error_t *error =
+            rd_kafka_commit_transaction(sink->producer, hasty ? 1 : CALL_TIMEOUT_MS);
 
         if (!error) {
             sink->in_transaction = false;
@@ -386,6 +396,8 @@ enum sink_result sink_commit(struct sink *sink, struct error *err)
             return judge(sink, error, "commit_transaction", err);
         if (gives_up(sink))
             return give_up("commit_transaction", error, err);
+        if (hasty && (fault_hit("kill_in_commit") || fault_hit("stop_in_commit")))
+            log_warn("fault", "at=in_commit");
         log_warn("transaction", "call=commit_transaction state=retry reason=\"%s\"",
                  rd_kafka_error_string(error));
         rd_kafka_error_destroy(error);

@@ -84,6 +84,10 @@ class _Server:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
+    def answers(self):
+        """It is there and serves, now."""
+        return self.running and self._answers()
+
     def stop(self, timeout=30):
         """SIGTERM; SIGKILL if it takes longer than timeout."""
         self._signal(signal.SIGTERM)
