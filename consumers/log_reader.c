@@ -34,9 +34,11 @@ static enum status set(rd_kafka_conf_t *conf, const char *name, const char *valu
 }
 
 /*
- * RECORDS reads committed records. ENDS asks for the ends of topics and must not: a broker
- * answers a read_committed client with the last stable offset, which lies before records of
- * transactions that are being committed, and who stops reading there misses them.
+ * RECORDS reads committed records. GROUP_OFFSETS asks for committed offsets, and waits for
+ * transactions that are open over them (librdkafka does for read_committed alone). ENDS asks
+ * for the ends of topics and must not be read_committed: a broker then answers with the last
+ * stable offset, which lies before records of transactions that are being committed, and who
+ * stops reading there misses them.
  */
 enum purpose { RECORDS, GROUP_OFFSETS, ENDS };
 
@@ -60,9 +62,10 @@ static enum status configure(rd_kafka_conf_t *conf, const struct settings *setti
     }
     TRY(set(conf, "group.id", purpose == GROUP_OFFSETS ? settings->app : "freshet-log-reader",
             err));
-    bool confused = mutant("mutant_end_is_stable_offset");
-    bool committed = purpose == RECORDS || (purpose == ENDS) == confused;
+    bool committed = purpose != ENDS;
 
+    if (mutant("mutant_end_is_stable_offset") && purpose != RECORDS)
+        committed = !committed;
     TRY(set(conf, "isolation.level", committed ? "read_committed" : "read_uncommitted", err));
     TRY(set(conf, "enable.auto.commit", "false", err));
     TRY(set(conf, "enable.auto.offset.store", "false", err));

@@ -54,24 +54,12 @@ static void needed_position(struct runtime *runtime, int64_t *items,
     }
 }
 
-static bool is_not_beyond(const struct item_snapshot_id *id, const char *path, int64_t items,
-                          const int64_t *catalog)
-{
-    struct item_snapshot_info info;
-
-    if (item_snapshot_read_info(path, id, &info, NULL) != OK || info.items_offset > items)
-        return false;
-    for (uint32_t p = 0; p < info.n_catalog; p++)
-        if (info.catalog_offset[p] > catalog[p])
-            return false;
-    return true;
-}
-
 static void remove_old(struct runtime *runtime, const struct item_snapshot_id *id)
 {
     struct item_snapshot_file files[ITEM_SNAPSHOTS_MAX];
     uint32_t n = item_snapshot_list(runtime->settings->state.dir, false, files);
     int64_t items, catalog[CATALOG_PARTITIONS_MAX];
+    struct item_snapshot_info info;
     uint32_t kept = 0; /* beside the newest */
     struct error err;
 
@@ -80,7 +68,9 @@ static void remove_old(struct runtime *runtime, const struct item_snapshot_id *i
         log_error("items_snapshot", "reason=\"%s\"", err.text);
         return;
     }
-    while (kept < n && !is_not_beyond(id, files[kept].path, items, catalog))
+    while (kept < n &&
+           (item_snapshot_read_info(files[kept].path, id, &info, NULL) != OK ||
+            !item_snapshot_is_not_beyond(&info, items, catalog, runtime->n_catalog_partitions)))
         kept++;
     for (uint32_t i = 1; i < n; i++) {
         /* While none is old enough all stay, but for the room of one. */
@@ -185,6 +175,8 @@ enum status item_keeper_start(struct runtime *runtime, struct item_keeper **out,
     keeper->seconds =
         metric_seconds(METRIC_GAUGE, "item_snapshot_seconds", "Time it took to write.", NULL);
     if (pthread_create(&keeper->thread, NULL, run, keeper)) {
+        item_table_close(runtime->item_table);
+        runtime->item_table = NULL;
         free(keeper);
         return error_set(err, ERR_NOMEM, "item keeper: cannot start a thread");
     }

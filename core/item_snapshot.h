@@ -64,6 +64,11 @@ enum status item_snapshot_read_info(const char *path, const struct item_snapshot
 enum status item_snapshot_load(const char *path, const struct item_snapshot_id *id,
                                bool with_catalog, struct item_fold **out, struct error *err);
 
+/** True if neither the items nor a catalogue partition of it reach beyond these offsets; false
+ *  for a catalogue of another number of partitions. */
+bool item_snapshot_is_not_beyond(const struct item_snapshot_info *info, int64_t items_offset,
+                                 const int64_t *catalog_offset, uint32_t n_catalog);
+
 /* ---- the files of a state directory ---- */
 
 enum { ITEM_SNAPSHOTS_MAX = 8, ITEM_SNAPSHOT_PATH_MAX = SETTING_TEXT_MAX + 64 };

@@ -155,6 +155,18 @@ static enum status read_header(struct snapshot_reader *reader,
     return check_owner(reader, id, app, cluster, fingerprint);
 }
 
+bool item_snapshot_is_not_beyond(const struct item_snapshot_info *info, int64_t items_offset,
+                                 const int64_t *catalog_offset, uint32_t n_catalog)
+{
+    if (info->n_catalog != n_catalog || info->items_offset > items_offset)
+        return false;
+    for (uint32_t p = 0; p < n_catalog; p++) {
+        if (info->catalog_offset[p] > catalog_offset[p])
+            return false;
+    }
+    return true;
+}
+
 enum status item_snapshot_read_info(const char *path, const struct item_snapshot_id *id,
                                     struct item_snapshot_info *out, struct error *err)
 {

@@ -71,18 +71,6 @@ static enum status check_beginnings(const struct verify_views *views,
     return OK;
 }
 
-static bool is_not_beyond(const struct item_snapshot_info *info,
-                          const struct task_position *position)
-{
-    if (info->n_catalog != position->n_catalog || info->items_offset > position->items_offset)
-        return false;
-    for (uint32_t p = 0; p < info->n_catalog; p++) {
-        if (info->catalog_offset[p] > position->catalog_offset[p])
-            return false;
-    }
-    return true;
-}
-
 /* The newest snapshot of the backup that is not beyond the position; ERR_NOT_FOUND. */
 static enum status load_snapshot(const struct verify_views *views,
                                  struct verify_view_fold *fold,
@@ -98,7 +86,8 @@ static enum status load_snapshot(const struct verify_views *views,
         struct item_snapshot_info info;
 
         if (item_snapshot_read_info(files[i].path, &id, &info, err) != OK ||
-            !is_not_beyond(&info, position))
+            !item_snapshot_is_not_beyond(&info, position->items_offset,
+                                         position->catalog_offset, position->n_catalog))
             continue;
         fold->at[0] = info.items_offset;
         memcpy(&fold->at[1], info.catalog_offset, info.n_catalog * sizeof(fold->at[1]));

@@ -363,11 +363,46 @@ static void list_is_newest_first_and_knows_its_own(void **state)
     assert_int_equal(unlink(path), 0); /* it was left alone */
 }
 
+/* A backup often goes to another disk: /dev/shm is a file system of another kind than /tmp. */
+static void copies_are_the_same_bytes_also_on_another_file_system(void **state)
+{
+    struct shelf *shelf = *state;
+    struct shelf copy = {.n = 0};
+    char dirs[2][64] = {"/tmp/freshet-copy-XXXXXX", "/dev/shm/freshet-copy-XXXXXX"};
+    struct error err;
+
+    for (int d = 0; d < 2; d++) {
+        assert_non_null(mkdtemp(dirs[d]));
+        assert_int_equal(item_snapshot_copy_all(shelf->dir, dirs[d], &err), OK);
+        item_snapshot_path(dirs[d], shelf->world.offset, copy.path);
+        read_file(&copy);
+        assert_int_equal(copy.n, shelf->n);
+        assert_memory_equal(copy.bytes, shelf->bytes, shelf->n);
+        free(copy.bytes);
+        unlink(copy.path);
+        assert_int_equal(rmdir(dirs[d]), 0);
+    }
+}
+
+static void beyond_in_one_partition_is_beyond(void **state)
+{
+    const struct item_snapshot_info info = {
+        .items_offset = 10, .n_catalog = 2, .catalog_offset = {5, 7}};
+
+    (void)state;
+    assert_true(item_snapshot_is_not_beyond(&info, 10, (const int64_t[]){5, 7}, 2));
+    assert_false(item_snapshot_is_not_beyond(&info, 9, (const int64_t[]){5, 7}, 2));
+    assert_false(item_snapshot_is_not_beyond(&info, 10, (const int64_t[]){5, 6}, 2));
+    assert_false(item_snapshot_is_not_beyond(&info, 10, (const int64_t[]){5, 7, 9}, 3));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_shelf, close_shelf)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(copies_are_the_same_bytes_also_on_another_file_system),
+        TEST(beyond_in_one_partition_is_beyond),
         TEST(written_is_read),
         TEST(without_the_catalogue_only_the_item_side_is_there),
         TEST(many_blocks_are_read_too),
